@@ -1,0 +1,101 @@
+"""How fast is it? Workloads against named peers in the same run: `python -m experiments.benchmarks [--quick]`.
+
+Medians of interleaved calls, one BLAS thread, compilation apart; each peer is in a process of its own, and a peer that is not
+installed is left out. The table goes to the terminal and, with everything measured, to `--out` as JSON.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import platform
+
+from .harness import Row, Timing, race
+
+
+def contests(quick: bool) -> dict[str, list[Row]]:
+    """Workload to rows; the first row is the answer that the others are compared with."""
+    table: dict[str, list[Row]] = {}
+    for sites in (6,) if quick else (8, 10):
+        size = {"sites": sites}
+        table[f"ln Z, U, S, C at 200 temperatures, chain of {sites}"] = [
+            Row("numpy", "peers:numpy_thermodynamics", size),
+            Row("torch", "peers:torch_thermodynamics", size),
+            Row("qutip", "peers:qutip_thermodynamics", size),
+            Row("jax", "peers:jax_thermodynamics", size),
+            Row("jaxgibbs, matrix", "ours:thermodynamics", size | {"blocks": False}),
+            Row("jaxgibbs, model", "ours:thermodynamics", size | {"blocks": True}),
+        ]
+        table[f"gradient in {3 * sites - 2} couplings, chain of {sites}"] = [
+            Row("numpy, rule by hand", "peers:numpy_gradient", size),
+            Row("torch autograd", "peers:torch_gradient", size),
+            Row("jax.grad of eigvalsh", "peers:jax_gradient", size),
+            Row("jaxgibbs, matrix", "ours:gradient", size | {"blocks": False}),
+            Row("jaxgibbs, model", "ours:gradient", size | {"blocks": True}),
+        ]
+        if sites > 6:
+            table[f"Hessian in 20 couplings, chain of {sites}"] = [
+                Row("torch autograd", "peers:torch_hessian", size),
+                Row("jax.hessian of eigvalsh", "peers:jax_hessian", size),
+                Row("jaxgibbs, matrix", "ours:hessian", size | {"blocks": False}),
+                Row("jaxgibbs, model", "ours:hessian", size | {"blocks": True}),
+                Row("jaxgibbs, jax.hessian, matrix", "ours:hessian_by_autodiff", size | {"blocks": False}),
+                Row("jaxgibbs, jax.hessian, model", "ours:hessian_by_autodiff", size | {"blocks": True}),
+            ]
+    for dim in (4,) if quick else (4, 16, 64):
+        size = {"dim": dim}
+        table[f"ln Z and C at 100 temperatures of 1000 complex matrices, d = {dim}"] = [
+            Row("numpy", "peers:numpy_batch", size),
+            Row("torch", "peers:torch_batch", size),
+            Row("jax", "peers:jax_batch", size),
+            Row("jaxgibbs", "ours:batch", size),
+        ]
+    for kind, sites in (("commuting", 6),) if quick else (("commuting", 10), ("noncommuting", 8)):
+        size = {"kind": kind, "sites": sites}
+        table[f"fit of 8 {kind} charges, dimension {2**sites}"] = [
+            Row("scipy hybr", "peers:scipy_fit", size),
+            Row("numpy Newton by hand", "peers:numpy_fit", size),
+            Row("jaxgibbs", "ours:fit", size),
+        ]
+    return table
+
+
+OFF_THE_SHELF = {"numpy", "torch", "qutip", "torch autograd", "scipy hybr"}
+
+
+def ratio(timing: Timing, timings: list[Timing]) -> float:
+    """Time over that of the fastest off-the-shelf peer in the same run."""
+    peers = [t.median for t in timings if t.name in OFF_THE_SHELF and not math.isnan(t.median)]
+    return timing.median / min(peers) if peers else math.nan
+
+
+def main() -> None:
+    """Run the contests and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small sizes")
+    parser.add_argument("--only", default="", help="run the workloads whose name contains this")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results/benchmarks.json"))
+    options = parser.parse_args()
+    record = {"machine": platform.platform(), "python": platform.python_version(), "workloads": {}}
+    for name, rows in contests(options.quick).items():
+        if options.only not in name:
+            continue
+        timings = race(rows, options.repeats)
+        print(f"\n{name}\n  {'row':<32}{'median':>12}{'ratio':>8}{'first call':>12}{'difference':>12}")
+        for timing in timings:
+            if timing.failure:
+                print(f"  {timing.name:<32}not run: {timing.failure}")
+                continue
+            print(
+                f"  {timing.name:<32}{1e3 * timing.median:>9.2f} ms{ratio(timing, timings):>8.2f}"
+                f"{timing.first:>10.2f} s{timing.difference:>12.1e}"
+            )
+        record["workloads"][name] = [vars(t) | {"ratio": ratio(t, timings)} for t in timings]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(record, indent=1))
+    print(f"\nratio: to the fastest off-the-shelf peer of the same run; written to {options.out}")
+
+
+if __name__ == "__main__":
+    main()

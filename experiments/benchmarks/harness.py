@@ -1,0 +1,117 @@
+"""Every row lives in its own process; the driver calls them in turn, A B C ... A B C ..., and compares their answers."""
+
+import dataclasses
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+
+@dataclasses.dataclass
+class Row:
+    """One contestant: the function that sets it up, and its arguments."""
+
+    name: str
+    setup: str
+    arguments: dict
+
+
+@dataclasses.dataclass
+class Timing:
+    """What came of it: seconds of the first call (compilation included) and of the later ones, and the difference."""
+
+    name: str
+    first: float = float("nan")
+    median: float = float("nan")
+    fastest: float = float("nan")
+    difference: float = float("nan")
+    failure: str = ""
+
+
+def race(rows: list[Row], repeats: int, threads: int = 1) -> list[Timing]:
+    """Time all rows interleaved; answers are compared with those of the first row that has one."""
+    workers = [_Worker(row, threads) for row in rows]
+    timings = [Timing(row.name) for row in rows]
+    seconds: list[list[float]] = [[] for _ in rows]
+    answers: list[np.ndarray | None] = [None] * len(rows)
+    for turn in range(repeats + 1):
+        for k, worker in enumerate(workers):
+            if worker.failure:
+                continue
+            took, answer = worker.call()
+            if answer is None:
+                continue
+            if turn == 0:
+                timings[k].first = took
+            else:
+                seconds[k].append(took)
+            answers[k] = answer
+    reference = next((answer for answer in answers if answer is not None), None)
+    for k, worker in enumerate(workers):
+        worker.close()
+        timings[k].failure = worker.failure
+        if seconds[k] and reference is not None and answers[k] is not None:
+            timings[k].median, timings[k].fastest = statistics.median(seconds[k]), min(seconds[k])
+            timings[k].difference = float(np.max(np.abs(answers[k] - reference)))
+    return timings
+
+
+class _Worker:
+    """A process that holds one row and runs it on request."""
+
+    def __init__(self, row: Row, threads: int):
+        pools = {name: str(threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        command = [sys.executable, "-m", "experiments.benchmarks.harness", row.setup, json.dumps(row.arguments)]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | pools,
+        )
+        self.failure = ""
+        self._read()  # ready
+
+    def call(self):
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        reply = self._read()
+        return (None, None) if reply is None else (reply["seconds"], np.array(reply["answer"]))
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def _read(self):
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        for line in self.process.stdout:
+            if line.startswith("@"):
+                return json.loads(line[1:])
+        self.failure = (self.process.stderr.read().strip().splitlines() or ["ended without a word"])[-1]
+        return None
+
+
+def _serve() -> None:
+    module, function = sys.argv[1].split(":")
+    call = getattr(importlib.import_module(f"experiments.benchmarks.{module}"), function)(**json.loads(sys.argv[2]))
+    print('@{"ready": true}', flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        answer = call()
+        if hasattr(answer, "block_until_ready"):
+            answer.block_until_ready()
+        seconds = time.perf_counter() - start
+        print("@" + json.dumps({"seconds": seconds, "answer": np.asarray(answer, float).ravel().tolist()}), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,104 @@
+"""The rows of jaxgibbs: each function sets up and returns what is timed. A timed call starts from arrays on the host."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+jax.config.update("jax_enable_x64", True)
+import jaxgibbs as jg  # noqa: E402
+
+from . import workloads  # noqa: E402
+
+
+def thermodynamics(sites: int, blocks: bool):
+    """ln Z, U, S and C of a Heisenberg chain at 200 temperatures, as a matrix or as the model (which has blocks)."""
+    hamiltonian = jg.models.heisenberg_chain(sites) if blocks else jnp.asarray(workloads.heisenberg_matrix(sites))
+    betas = jnp.asarray(workloads.BETAS)
+    curves = jax.jit(jax.vmap(jg.thermodynamics, (None, 0)))
+
+    def call():
+        t = curves(hamiltonian, betas)
+        return jnp.concatenate([t.log_partition, t.energy, t.entropy, t.heat_capacity])
+
+    return call
+
+
+def _chain(sites: int, blocks: bool):
+    terms = workloads.chain_matrices(sites)
+    couplings = {name: jnp.asarray(value) for name, value in workloads.chain_couplings(sites).items()}
+    static = jg.operators.SparseTerms.from_matrices(terms)
+
+    def hamiltonian(couplings):
+        operator = jg.operators.TermSum(couplings, static)
+        return operator if blocks else jg.operators.Dense(operator.to_dense())
+
+    return couplings, hamiltonian
+
+
+def gradient(sites: int, blocks: bool):
+    """Gradient of ln Z in the 3N - 2 couplings of a random-field XXZ chain at beta = 1."""
+    couplings, hamiltonian = _chain(sites, blocks)
+    slope = jax.jit(jax.grad(lambda c: jg.log_partition(hamiltonian(c), 1.0)))
+
+    def call():
+        answer = slope(couplings)
+        return jnp.concatenate([answer[name] for name in couplings])
+
+    return call
+
+
+def hessian(sites: int, blocks: bool):
+    """Hessian of ln Z in 20 couplings of the chain: `beta^2` times the Kubo-Mori covariance of their terms."""
+    couplings, hamiltonian = _chain(sites, blocks)
+    terms = [m for name in couplings for m in workloads.chain_matrices(sites)[name]][:20]
+    single = [jg.operators.TermSum({"one": 1.0}, jg.operators.SparseTerms.from_matrices({"one": m})) for m in terms]
+    observables = tuple(single) if blocks else jnp.asarray(np.stack(terms))
+
+    @jax.jit
+    def call(couplings, observables):
+        state = jg.gibbs_state(hamiltonian(couplings), 1.0)
+        return jnp.ravel(state.covariance_matrix(observables))
+
+    return lambda: call(couplings, observables)
+
+
+def hessian_by_autodiff(sites: int, blocks: bool):
+    """The same Hessian by `jax.hessian`."""
+    couplings, hamiltonian = _chain(sites, blocks)
+    flat = jnp.concatenate(list(couplings.values()))
+    sizes = np.cumsum([value.size for value in couplings.values()])[:-1]
+
+    def log_z(first):
+        parts = jnp.split(jnp.concatenate([first, flat[20:]]), sizes)
+        return jg.log_partition(hamiltonian(dict(zip(couplings, parts, strict=True))), 1.0)
+
+    curvature = jax.jit(jax.hessian(log_z))
+    return lambda: jnp.ravel(curvature(flat[:20]))
+
+
+def batch(dim: int):
+    """ln Z and C at 100 temperatures of 1000 random complex matrices."""
+    matrices, betas = jnp.asarray(workloads.random_batch(dim)), jnp.asarray(workloads.BATCH_BETAS)
+
+    @jax.jit
+    @jax.vmap
+    def curves(matrix):
+        spectrum = jg.thermal_spectrum(matrix, method=jg.Exact(levels_only=True))
+        return jax.vmap(spectrum.log_partition)(betas), jax.vmap(spectrum.heat_capacity)(betas)
+
+    def call():
+        log_z, c = curves(matrices)
+        return jnp.concatenate([jnp.ravel(log_z[:20]), jnp.ravel(c[:20])])
+
+    return call
+
+
+def fit(kind: str, sites: int):
+    """The multipliers of eight charges."""
+    q = workloads.charges(kind, sites)
+    wanted = jnp.asarray(workloads.targets(q))
+    if kind == "commuting":
+        operators = tuple(jg.operators.Spectrum(row) for row in q)
+    else:
+        operators = tuple(jg.operators.Dense(matrix) for matrix in q)
+    return lambda: jg.fit_multipliers(operators, wanted).value

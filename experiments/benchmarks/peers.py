@@ -1,0 +1,272 @@
+"""The peers: the same work by NumPy, SciPy, PyTorch, QuTiP and plain JAX, each in its own best-known few lines."""
+
+import numpy as np
+
+from . import workloads
+
+
+def _table(levels: np.ndarray) -> np.ndarray:
+    betas = workloads.BETAS
+    ground = levels.min()
+    x = np.exp(-np.outer(betas, levels - ground))
+    z = x.sum(1)
+    energy, square = x @ levels / z, x @ levels**2 / z
+    log_z = np.log(z) - betas * ground
+    return np.concatenate([log_z, energy, log_z + betas * energy, betas**2 * (square - energy**2)])
+
+
+def numpy_thermodynamics(sites: int):
+    """`numpy.linalg.eigvalsh` and a table."""
+    hamiltonian = workloads.heisenberg_matrix(sites)
+    return lambda: _table(np.linalg.eigvalsh(hamiltonian))
+
+
+def torch_thermodynamics(sites: int):
+    """`torch.linalg.eigvalsh` (MKL) and a table."""
+    import torch
+
+    hamiltonian = torch.from_numpy(workloads.heisenberg_matrix(sites))
+    return lambda: _table(torch.linalg.eigvalsh(hamiltonian).numpy())
+
+
+def qutip_thermodynamics(sites: int):
+    """`Qobj.eigenenergies` and a table."""
+    import qutip
+
+    hamiltonian = qutip.Qobj(workloads.heisenberg_matrix(sites))
+    return lambda: _table(hamiltonian.eigenenergies())
+
+
+def jax_thermodynamics(sites: int):
+    """`jnp.linalg.eigvalsh` and a table, jitted."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    hamiltonian, betas = jnp.asarray(workloads.heisenberg_matrix(sites)), jnp.asarray(workloads.BETAS)
+
+    @jax.jit
+    def call(hamiltonian):
+        levels = jnp.linalg.eigvalsh(hamiltonian)
+        x = -betas[:, None] * levels
+        log_z, p = jax.nn.logsumexp(x, axis=1), jax.nn.softmax(x, axis=1)
+        energy = p @ levels
+        return jnp.concatenate([log_z, energy, log_z + betas * energy, betas**2 * (p @ levels**2 - energy**2)])
+
+    return lambda: call(hamiltonian)
+
+
+def _terms(sites: int) -> tuple[np.ndarray, np.ndarray]:
+    matrices, couplings = workloads.chain_matrices(sites), workloads.chain_couplings(sites)
+    return np.concatenate(list(couplings.values())), np.stack([m for name in couplings for m in matrices[name]])
+
+
+def numpy_gradient(sites: int):
+    """The rule `-<T_k>` written by hand: one `eigh`, one product, contractions over the nonzero elements."""
+    theta, matrices = _terms(sites)
+    places = [np.nonzero(m) for m in matrices]
+    values = [m[p] for m, p in zip(matrices, places, strict=True)]
+
+    def call():
+        hamiltonian = np.zeros_like(matrices[0])
+        for t, p, v in zip(theta, places, values, strict=True):
+            hamiltonian[p] += t * v
+        levels, vectors = np.linalg.eigh(hamiltonian)
+        p = np.exp(-(levels - levels[0]))
+        rho = (vectors * (p / p.sum())) @ vectors.T
+        return np.array([-(rho[place] * v).sum() for place, v in zip(places, values, strict=True)])
+
+    return call
+
+
+def torch_gradient(sites: int):
+    """Autograd through `torch.linalg.eigvalsh`."""
+    import torch
+
+    theta, matrices = _terms(sites)
+    dim = matrices.shape[-1]
+    k, i, j = np.nonzero(matrices)
+    weights, flat, which = (torch.from_numpy(x) for x in (matrices[k, i, j], i * dim + j, k))
+    start = torch.from_numpy(theta)
+
+    def call():
+        t = start.clone().requires_grad_(True)
+        hamiltonian = torch.zeros(dim * dim, dtype=t.dtype).index_add(0, flat, weights * t[which]).reshape(dim, dim)
+        torch.logsumexp(-torch.linalg.eigvalsh(hamiltonian), 0).backward()
+        return t.grad.numpy()
+
+    return call
+
+
+def _jax_log_z(sites: int):
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    theta, matrices = _terms(sites)
+    k, i, j = np.nonzero(matrices)
+    weights, dim = jnp.asarray(matrices[k, i, j]), matrices.shape[-1]
+
+    def log_z(first, rest):
+        t = jnp.concatenate([first, rest])
+        hamiltonian = jnp.zeros((dim, dim)).at[i, j].add(weights * t[k])
+        return jax.nn.logsumexp(-jnp.linalg.eigvalsh(hamiltonian))
+
+    return jax, jnp.asarray(theta), log_z
+
+
+def jax_gradient(sites: int):
+    """`jax.grad` of `logsumexp(-eigvalsh)`."""
+    jax, theta, log_z = _jax_log_z(sites)
+    call = jax.jit(jax.grad(log_z))
+    return lambda: call(theta, theta[:0])
+
+
+def jax_hessian(sites: int):
+    """`jax.hessian` of `logsumexp(-eigvalsh)`, NaN at a degeneracy."""
+    jax, theta, log_z = _jax_log_z(sites)
+    call = jax.jit(jax.hessian(log_z))
+    return lambda: call(theta[:20], theta[20:]).ravel()
+
+
+def torch_hessian(sites: int):
+    """Twenty rows of `torch.autograd.grad` of the gradient through `torch.linalg.eigvalsh`."""
+    import torch
+
+    theta, matrices = _terms(sites)
+    dim = matrices.shape[-1]
+    k, i, j = np.nonzero(matrices)
+    weights, flat, which = (torch.from_numpy(x) for x in (matrices[k, i, j], i * dim + j, k))
+    start = torch.from_numpy(theta)
+
+    def call():
+        first = start[:20].clone().requires_grad_(True)
+        t = torch.cat([first, start[20:]])
+        hamiltonian = torch.zeros(dim * dim, dtype=t.dtype).index_add(0, flat, weights * t[which]).reshape(dim, dim)
+        value = torch.logsumexp(-torch.linalg.eigvalsh(hamiltonian), 0)
+        (slope,) = torch.autograd.grad(value, first, create_graph=True)
+        rows = [torch.autograd.grad(slope[a], first, retain_graph=True)[0] for a in range(20)]
+        return torch.stack(rows).numpy().ravel()
+
+    return call
+
+
+def _batch_table(levels):
+    ground = levels[:, :1]
+    x = np.exp(-workloads.BATCH_BETAS[None, :, None] * (levels - ground)[:, None, :])
+    z = x.sum(2)
+    energy, square = np.einsum("bkn,bn->bk", x, levels) / z, np.einsum("bkn,bn->bk", x, levels**2) / z
+    log_z, c = np.log(z) - workloads.BATCH_BETAS * ground, workloads.BATCH_BETAS**2 * (square - energy**2)
+    return np.concatenate([log_z[:20].ravel(), c[:20].ravel()])
+
+
+def numpy_batch(dim: int):
+    """Batched `numpy.linalg.eigvalsh` and a table."""
+    matrices = workloads.random_batch(dim)
+    return lambda: _batch_table(np.linalg.eigvalsh(matrices))
+
+
+def torch_batch(dim: int):
+    """Batched `torch.linalg.eigvalsh` and a table, all in PyTorch."""
+    import torch
+
+    matrices, betas = torch.from_numpy(workloads.random_batch(dim)), torch.from_numpy(workloads.BATCH_BETAS)
+
+    def call():
+        levels = torch.linalg.eigvalsh(matrices)
+        ground = levels[:, :1]
+        x = torch.exp(-betas[None, :, None] * (levels - ground)[:, None, :])
+        z = x.sum(2)
+        energy = torch.einsum("bkn,bn->bk", x, levels) / z
+        square = torch.einsum("bkn,bn->bk", x, levels**2) / z
+        log_z, c = torch.log(z) - betas * ground, betas**2 * (square - energy**2)
+        return torch.cat([log_z[:20].ravel(), c[:20].ravel()]).numpy()
+
+    return call
+
+
+def jax_batch(dim: int):
+    """Batched `jnp.linalg.eigvalsh` and a table, jitted."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    matrices, betas = jnp.asarray(workloads.random_batch(dim)), jnp.asarray(workloads.BATCH_BETAS)
+
+    @jax.jit
+    def curves(matrices):
+        levels = jnp.linalg.eigvalsh(matrices)
+        x = -betas[None, :, None] * levels[:, None, :]
+        log_z, p = jax.nn.logsumexp(x, axis=2), jax.nn.softmax(x, axis=2)
+        energy, square = jnp.einsum("bkn,bn->bk", p, levels), jnp.einsum("bkn,bn->bk", p, levels**2)
+        c = betas**2 * (square - energy**2)
+        return jnp.concatenate([log_z[:20].ravel(), c[:20].ravel()]), log_z, c
+
+    return lambda: curves(matrices)[0]
+
+
+def _dual(q: np.ndarray, wanted: np.ndarray):
+    """Gradient and Hessian of the dual, by hand, for SciPy's solvers."""
+    if q.ndim == 2:
+
+        def weights(lam):
+            x = -lam @ q
+            p = np.exp(x - x.max())
+            return p / p.sum()
+
+        def slope(lam):
+            return wanted - q @ weights(lam)
+
+        def curvature(lam):
+            p = weights(lam)
+            m = q @ p
+            return (q * p) @ q.T - np.outer(m, m)
+
+        return slope, curvature
+
+    def slope(lam):
+        levels, vectors = np.linalg.eigh(np.tensordot(lam, q, 1))
+        p = np.exp(-(levels - levels[0]))
+        rho = (vectors * (p / p.sum())) @ vectors.T
+        return wanted - np.tensordot(q, rho, ((1, 2), (1, 0)))
+
+    def curvature(lam):
+        levels, vectors = np.linalg.eigh(np.tensordot(lam, q, 1))
+        e = levels - levels[0]
+        p = np.exp(-e)
+        p /= p.sum()
+        gap = e[:, None] - e[None]
+        same = np.abs(gap) < 1e-9
+        kappa = np.where(same, (p[:, None] + p[None]) / 2, (p[None] - p[:, None]) / np.where(same, 1, gap))
+        inner = vectors.T @ q @ vectors
+        m = np.einsum("aii,i->a", inner, p)
+        rows = (inner * np.sqrt(kappa)).reshape(len(q), -1)
+        return rows @ rows.T - np.outer(m, m)
+
+    return slope, curvature
+
+
+def scipy_fit(kind: str, sites: int):
+    """`scipy.optimize.root` (hybr) on the gradient of the dual, with its exact Jacobian."""
+    import scipy.optimize
+
+    q = workloads.charges(kind, sites)
+    slope, curvature = _dual(q, workloads.targets(q))
+    return lambda: scipy.optimize.root(slope, np.zeros(8), jac=curvature, method="hybr", tol=1e-13).x
+
+
+def numpy_fit(kind: str, sites: int):
+    """Newton's method on the dual written by hand, gradient and Hessian from two decompositions a step."""
+    q = workloads.charges(kind, sites)
+    slope, curvature = _dual(q, workloads.targets(q))
+
+    def call():
+        lam = np.zeros(8)
+        for _ in range(30):
+            g = slope(lam)
+            if np.abs(g).max() < 1e-12:
+                break
+            lam = lam - np.linalg.solve(curvature(lam), g)
+        return lam
+
+    return call

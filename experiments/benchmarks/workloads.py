@@ -1,0 +1,91 @@
+"""The numbers that every row of a workload starts from; NumPy only, so that each peer builds its own objects."""
+
+import numpy as np
+
+BETAS = 1 / np.geomspace(0.05, 20.0, 200)
+BATCH_BETAS = np.geomspace(0.1, 10.0, 100)
+BATCH = 1000
+
+
+def chain_matrices(sites: int) -> dict[str, list[np.ndarray]]:
+    """Dense terms of an open spin-1/2 chain: `flip` and `parallel` for each bond, `field` (S^z) for each site."""
+    up = np.array([[0.0, 1.0], [0.0, 0.0]])
+    z = np.diag([0.5, -0.5])
+
+    def place(*factors):
+        full = np.ones((1, 1))
+        for site in range(sites):
+            full = np.kron(full, dict(factors).get(site, np.eye(2)))
+        return full
+
+    bonds = [(i, i + 1) for i in range(sites - 1)]
+    flips = [place((i, up), (j, up.T)) for i, j in bonds]
+    return {
+        "flip": [(f + f.T) / 2 for f in flips],
+        "parallel": [place((i, z), (j, z)) for i, j in bonds],
+        "field": [place((i, z)) for i in range(sites)],
+    }
+
+
+def chain_couplings(sites: int) -> dict[str, np.ndarray]:
+    """Site-dependent couplings of a random-field XXZ chain."""
+    rng = np.random.default_rng(1)
+    return {
+        "flip": 1 + 0.3 * rng.standard_normal(sites - 1),
+        "parallel": 0.7 + 0.3 * rng.standard_normal(sites - 1),
+        "field": rng.uniform(-1, 1, sites),
+    }
+
+
+def heisenberg_matrix(sites: int) -> np.ndarray:
+    """The open Heisenberg chain with J = 1."""
+    terms = chain_matrices(sites)
+    return sum(terms["flip"]) + sum(terms["parallel"])
+
+
+def random_batch(dim: int) -> np.ndarray:
+    """1000 complex Hermitian matrices of unit width."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((BATCH, dim, dim)) + 1j * rng.standard_normal((BATCH, dim, dim))
+    return (x + x.conj().transpose(0, 2, 1)) / (2 * np.sqrt(dim))
+
+
+def charges(kind: str, sites: int) -> np.ndarray:
+    """Eight charges: `commuting`, as vectors over the 2^sites states of free modes, or `noncommuting`, as matrices."""
+    if kind == "commuting":
+        states = np.arange(2**sites)
+        filled = ((states[:, None] >> np.arange(sites)) & 1).astype(float)
+        momentum = np.pi * np.arange(1, sites + 1) / (sites + 1)
+        profiles = (
+            [np.cos(k * momentum) for k in range(1, 5)] + [np.sin(k * momentum) for k in range(1, 4)] + [np.ones(sites)]
+        )
+        return (filled @ np.stack(profiles).T).T.copy()
+    sx, sz = np.array([[0, 0.5], [0.5, 0]]), np.diag([0.5, -0.5])
+    isy = np.array([[0, 0.5], [-0.5, 0]])  # i S^y, real
+
+    def at(matrix, site):
+        return np.kron(np.kron(np.eye(2**site), matrix), np.eye(2 ** (sites - 1 - site)))
+
+    def bond(matrix, site):
+        return at(matrix, site) @ at(matrix, site + 1)
+
+    def total(matrix):
+        return sum(at(matrix, i) for i in range(sites))
+
+    chains = [sum(sign * bond(m, i) for i in range(sites - 1)) for m, sign in ((sx, 1), (isy, -1), (sz, 1))]
+    return np.array([*chains, total(sx), total(sz), bond(sx, 0), bond(sz, sites // 2), at(sx, sites - 1)])
+
+
+MULTIPLIERS = np.array([0.6, -0.4, 0.8, 0.3, -0.5, 0.7, 0.2, -0.3])
+
+
+def targets(q: np.ndarray) -> np.ndarray:
+    """Expectation values of the charges at `MULTIPLIERS`."""
+    if q.ndim == 2:
+        x = -MULTIPLIERS @ q
+        p = np.exp(x - x.max())
+        return q @ (p / p.sum())
+    energies, vectors = np.linalg.eigh(np.tensordot(MULTIPLIERS, q, 1))
+    p = np.exp(-(energies - energies[0]))
+    rho = (vectors * (p / p.sum())) @ vectors.T
+    return np.einsum("aij,ji->a", q, rho)

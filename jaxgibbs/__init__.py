@@ -1,0 +1,33 @@
+"""Differentiable quantum statistical mechanics in JAX: Gibbs states, their derivatives and their multipliers."""
+
+from . import equilibrium as equilibrium
+from . import fitting as fitting
+from . import linalg as linalg
+from . import models as models
+from . import operators as operators
+from . import symmetry as symmetry
+from . import units as units
+from ._solution import RESULTS as RESULTS
+from ._solution import Solution as Solution
+from .equilibrium import Auto as Auto
+from .equilibrium import Exact as Exact
+from .equilibrium import GeneralizedGibbsState as GeneralizedGibbsState
+from .equilibrium import GibbsState as GibbsState
+from .equilibrium import Thermodynamics as Thermodynamics
+from .equilibrium import energy as energy
+from .equilibrium import entropy as entropy
+from .equilibrium import expectation as expectation
+from .equilibrium import free_energy as free_energy
+from .equilibrium import generalized_forces as generalized_forces
+from .equilibrium import generalized_gibbs_state as generalized_gibbs_state
+from .equilibrium import gibbs_state as gibbs_state
+from .equilibrium import heat_capacity as heat_capacity
+from .equilibrium import log_partition as log_partition
+from .equilibrium import thermal_spectrum as thermal_spectrum
+from .equilibrium import thermodynamics as thermodynamics
+from .fitting import energy_at_entropy as energy_at_entropy
+from .fitting import entropy_at_energy as entropy_at_energy
+from .fitting import fit_beta as fit_beta
+from .fitting import fit_expectations as fit_expectations
+from .fitting import fit_model as fit_model
+from .fitting import fit_multipliers as fit_multipliers

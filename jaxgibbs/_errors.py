@@ -1,0 +1,70 @@
+"""Errors raised at the door: what must hold, what was measured, what to do."""
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+
+class NotTraceClass(ValueError):
+    """`exp(-beta H)` has no trace at this temperature: `beta` is below the critical `beta_c` of the spectrum."""
+
+
+class UnboundedAbove(ValueError):
+    """`beta <= 0` was asked of a spectrum without an upper bound."""
+
+
+class UnboundedBelow(ValueError):
+    """The spectrum has no ground state, so no temperature has a Gibbs state."""
+
+
+class ContinuousSpectrum(ValueError):
+    """The spectrum is (partly) continuous or accumulates, so `exp(-beta H)` is not trace class for any `beta`."""
+
+
+class TruncationNotConverged(ValueError):
+    """The levels kept do not carry the trace to the accuracy asked for."""
+
+
+def is_concrete(*values) -> bool:
+    """Whether every array leaf of `values` has a value now, so that it can be checked and can raise."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(values))
+
+
+def nan_unless(condition, value):
+    """`value` where `condition` holds, elsewhere NaN with NaN derivatives; `jnp.where` would give the derivative 0."""
+    return value * jnp.where(condition, 1, jnp.nan)
+
+
+def check_finite(name: str, value) -> None:
+    """Raise `ValueError` if a concrete `value` has a NaN or an infinity."""
+    if is_concrete(value) and not np.all(np.isfinite(np.asarray(value))):
+        raise ValueError(f"`{name}` must be finite, but has NaN or infinite entries; remove them before the call.")
+
+
+def hermitian_tolerance(dtype) -> float:
+    """Relative Hermiticity defect that is taken as rounding: `max(1e-10, 100 eps)`."""
+    return max(1e-10, 100 * float(np.finfo(dtype).eps))
+
+
+def check_hermitian(name: str, matrix) -> None:
+    """Raise `ValueError` unless `matrix` is square, not empty, finite and Hermitian (values only when concrete)."""
+    shape = np.shape(matrix)
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
+        raise ValueError(
+            f"`{name}` must be a square matrix with at least one row, but has shape {shape}; "
+            "for a batch of matrices map over it with `jax.vmap`."
+        )
+    if not is_concrete(matrix):
+        return
+    check_finite(name, matrix)
+    array = np.asarray(matrix)
+    array = array if np.issubdtype(array.dtype, np.inexact) else array.astype(float)
+    scale = np.max(np.abs(array))  # divided by it, squares neither overflow nor underflow
+    unit = array / scale if scale > 0 else array
+    defect, tolerance = np.linalg.norm(unit - unit.conj().T), hermitian_tolerance(array.dtype) * np.linalg.norm(unit)
+    if defect > tolerance:
+        raise ValueError(
+            f"`{name}` must be Hermitian, but the norm of `{name} - {name}^dagger` is {defect * scale:.3g}, above the "
+            f"tolerance {tolerance * scale:.3g} for {array.dtype}; pass `({name} + {name}.conj().T) / 2` if that is what you mean."
+        )

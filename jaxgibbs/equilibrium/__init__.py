@@ -1,0 +1,18 @@
+"""Equilibrium: Gibbs and generalised Gibbs states, at every temperature, with exact derivatives."""
+
+from .methods import Auto as Auto
+from .methods import Exact as Exact
+from .state import GibbsState as GibbsState
+from .gibbs import Thermodynamics as Thermodynamics
+from .gibbs import energy as energy
+from .gibbs import entropy as entropy
+from .gibbs import expectation as expectation
+from .gibbs import free_energy as free_energy
+from .gibbs import generalized_forces as generalized_forces
+from .gibbs import gibbs_state as gibbs_state
+from .gibbs import heat_capacity as heat_capacity
+from .gibbs import log_partition as log_partition
+from .gibbs import thermal_spectrum as thermal_spectrum
+from .gibbs import thermodynamics as thermodynamics
+from .generalized import GeneralizedGibbsState as GeneralizedGibbsState
+from .generalized import generalized_gibbs_state as generalized_gibbs_state

@@ -1,0 +1,186 @@
+"""Entry points: states, spectra, and the same quantities as pure functions of `(hamiltonian, beta)`."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import ArrayLike
+
+from jaxgibbs.linalg import exponential_family as family
+from jaxgibbs.operators import (
+    AbstractOperator,
+    Bosons,
+    Fermions,
+    KroneckerSum,
+    Spectrum,
+    as_operator,
+    block_structure,
+    simplify,
+)
+from jaxgibbs.operators.dense import checked_matrix
+
+from .exact import matrices_of, matrix_spectrum
+from .levels import LevelSpectrum
+from .methods import AbstractMethod, Auto, Exact
+from .modes import BosonSpectrum, FermionSpectrum
+from .product import ProductSpectrum
+from .state import AbstractThermalSpectrum, GibbsState, Scalar, checked_beta, massieu_to_free_energy
+
+
+class Thermodynamics(eqx.Module):
+    """The thermodynamic functions at one `beta`; fields as the properties of `GibbsState`."""
+
+    log_partition: Scalar
+    free_energy: Scalar
+    energy: Scalar
+    entropy: Scalar
+    heat_capacity: Scalar
+
+
+def gibbs_state(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> GibbsState:
+    """The state `rho = e^{-beta H} / Z`.
+
+    Args:
+        hamiltonian: an operator or a Hermitian matrix of shape `(dim, dim)`, in energy units.
+        beta: inverse temperature, a real scalar from -inf to +inf (1 / energy).
+        method: how; `Auto()` chooses by structure and size and says what in `state.explain()`.
+
+    Raises:
+        ValueError: if the matrix is not Hermitian, square and finite, if `beta` is NaN or no scalar, or if the state does
+            not exist (`NotTraceClass`, `UnboundedAbove`, `UnboundedBelow`, `ContinuousSpectrum`, `TruncationNotConverged`).
+
+    Example:
+        >>> import jaxgibbs as jg
+        >>> state = jg.gibbs_state([[0.0, 0.0], [0.0, 1.0]], beta=0.0)
+        >>> print(float(state.energy))
+        0.5
+    """
+    return thermal_spectrum(hamiltonian, method=method).at(beta)
+
+
+def thermal_spectrum(hamiltonian, *, method: AbstractMethod = Auto()) -> AbstractThermalSpectrum:
+    """Everything that is needed for all temperatures, computed once; `.at(beta)` gives the state.
+
+    Args:
+        hamiltonian: an operator or a Hermitian matrix.
+        method: as for `gibbs_state`.
+    """
+    operator = _prepared(hamiltonian, method)
+    if isinstance(operator, Spectrum):
+        return LevelSpectrum(operator)
+    if isinstance(operator, Bosons):
+        return BosonSpectrum(operator)
+    if isinstance(operator, Fermions):
+        return FermionSpectrum(operator)
+    if isinstance(operator, KroneckerSum):
+        return ProductSpectrum(tuple(thermal_spectrum(part, method=method) for part in operator.parts))
+    return matrix_spectrum(operator, method if isinstance(method, Exact) else Exact())
+
+
+def _prepared(hamiltonian, method) -> AbstractOperator:
+    if not isinstance(method, AbstractMethod):
+        raise ValueError(f"`method` must be a method object such as `Auto()` or `Exact()`, but is {method!r}.")
+    return simplify(as_operator(hamiltonian))
+
+
+def _on_levels(operator: AbstractOperator, beta) -> Scalar:
+    """`-beta`, of the precision of the Hamiltonian."""
+    return -beta.astype(jnp.finfo(operator.dtype).dtype)
+
+
+def _has_matrix(operator: AbstractOperator) -> bool:
+    return not isinstance(operator, Spectrum | Bosons | Fermions | KroneckerSum)
+
+
+def _pure(quantity, name: str):
+    """A function of `(hamiltonian, beta)` from a `quantity` of `(s, blocks)` and the state's property `name`."""
+    of_matrices = family.from_matrices(quantity)
+
+    def function(hamiltonian, beta, method):
+        operator, beta = _prepared(hamiltonian, method), checked_beta(beta)
+        if _has_matrix(operator):
+            return of_matrices(_on_levels(operator, beta), matrices_of(operator, block_structure(operator)))
+        return getattr(thermal_spectrum(operator, method=method).at(beta), name)
+
+    return function
+
+
+def _every(s, blocks) -> tuple[Scalar, ...]:
+    return (
+        family.log_trace_exp(s, blocks),
+        family.mean(s, blocks),
+        family.entropy(s, blocks),
+        family.heat_capacity(s, blocks),
+    )
+
+
+_log_partition = _pure(family.log_trace_exp, "log_partition")
+_energy = _pure(family.mean, "energy")
+_entropy = _pure(family.entropy, "entropy")
+_heat_capacity = _pure(family.heat_capacity, "heat_capacity")
+_every_of_matrices = family.from_matrices(_every)
+
+
+def log_partition(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> Scalar:
+    """`ln Z = ln Tr e^{-beta H}`; arguments and errors as for `gibbs_state`.
+
+    `jax.grad(log_partition)(hamiltonian, beta)` is `-beta <T_k>` for every coupling, shaped like the Hamiltonian.
+    Undifferentiated it computes eigenvalues alone; differentiated, to any order, it decomposes once.
+    """
+    return _log_partition(hamiltonian, beta, method)
+
+
+def energy(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> Scalar:
+    """`U = <H>`; arguments and errors as for `gibbs_state`."""
+    return _energy(hamiltonian, beta, method)
+
+
+def entropy(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> Scalar:
+    """`S = -Tr rho ln rho` in nats; arguments and errors as for `gibbs_state`."""
+    return _entropy(hamiltonian, beta, method)
+
+
+def heat_capacity(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> Scalar:
+    """`C = beta^2 Var(H)`, in units of k_B; arguments and errors as for `gibbs_state`."""
+    return _heat_capacity(hamiltonian, beta, method)
+
+
+def free_energy(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> Scalar:
+    """`F = -ln Z / beta`; NaN at `beta = 0`. Arguments and errors as for `gibbs_state`."""
+    return thermodynamics(hamiltonian, beta, method=method).free_energy
+
+
+def thermodynamics(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> Thermodynamics:
+    """`ln Z, F, U, S` and `C` from one decomposition, of eigenvalues alone where nothing is differentiated in couplings.
+
+    Over many temperatures: `jax.vmap(jg.thermodynamics, (None, 0))(hamiltonian, betas)`; arguments and errors as for
+    `gibbs_state`.
+    """
+    operator, beta = _prepared(hamiltonian, method), checked_beta(beta)
+    if _has_matrix(operator):
+        log_z, u, s, c = _every_of_matrices(
+            _on_levels(operator, beta), matrices_of(operator, block_structure(operator))
+        )
+    else:
+        state = thermal_spectrum(operator, method=method).at(beta)
+        log_z, u, s, c = state.log_partition, state.energy, state.entropy, state.heat_capacity
+    return Thermodynamics(log_z, massieu_to_free_energy(beta.astype(u.dtype), log_z, u), u, s, c)
+
+
+def expectation(hamiltonian, beta: ArrayLike, observable, *, method: AbstractMethod = Auto()) -> Scalar:
+    """`Tr(rho A)`; arguments and errors as for `gibbs_state` and its `expectation`."""
+    return gibbs_state(hamiltonian, beta, method=method).expectation(observable)
+
+
+def generalized_forces(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()):
+    """`-dF/d theta_k = -<T_k>` for every coupling, shaped like the Hamiltonian: the pressure of a box, a magnetisation.
+
+    Args:
+        hamiltonian: an operator; for the force on a parameter of a model differentiate `free_energy` through the model.
+        beta: finite and not 0.
+        method: as for `gibbs_state`.
+    """
+    beta = checked_beta(beta)
+    if not isinstance(hamiltonian, AbstractOperator):
+        hamiltonian = checked_matrix("hamiltonian", hamiltonian)
+    gradient = jax.grad(lambda h: log_partition(h, beta, method=method))(hamiltonian)
+    return jax.tree_util.tree_map(lambda g: g / beta, gradient)

@@ -1,0 +1,219 @@
+"""The multipliers of the state of largest entropy that has given expectation values."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike
+
+from jaxgibbs import linalg
+from jaxgibbs._errors import check_finite, check_hermitian, is_concrete
+from jaxgibbs._solution import RESULTS, Solution, conclude
+from jaxgibbs.equilibrium import generalized_gibbs_state
+from jaxgibbs.equilibrium.generalized import checked_charges
+from jaxgibbs.operators import Bosons, Dense, Fermions, KroneckerSum, Spectrum
+
+from ._collect import real_vector, shifted
+from ._dual import Pass, solve_dual
+from ._expectations import expectations
+from ._implicit import implicit_root
+from .facial_reduction import limit_on_boundary
+from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, DualNewton
+from .uncertainty import multiplier_covariance
+
+
+def fit_multipliers(
+    charges,
+    targets: ArrayLike,
+    *,
+    reference: ArrayLike | None = None,
+    initial: ArrayLike | None = None,
+    target_covariance: ArrayLike | None = None,
+    copies: ArrayLike | None = None,
+    method: DualNewton = DualNewton(),
+    throw: bool = True,
+) -> Solution:
+    """Multipliers `lam` of the state `exp(-sum_k lam_k Q_k) / Z` with `<Q_k> = q_k`, the one of largest entropy.
+
+    They minimise the convex dual `log Z(lam) + lam.q`, whose Hessian is the Kubo-Mori covariance of the charges. The answer
+    is differentiable in the targets, in the couplings of the charges and in the reference state, to every order, by
+    the implicit function theorem.
+
+    Args:
+        charges: operators or Hermitian matrices, as for `generalized_gibbs_state`; they need not commute.
+        targets: `q_k`, shape `(charges,)`, in units of the charges.
+        reference: a positive definite density matrix `omega` (a vector of level probabilities for `Spectrum` charges); then
+            the state minimises the relative entropy to `omega`, and is proportional to `exp(ln omega - lam.Q)`.
+        initial: multipliers to start from.
+        target_covariance: covariance matrix of the targets, or their variances.
+        copies: number of copies of the state that were measured.
+        method: tolerances and limits.
+        throw: whether a numerical failure raises; see `jaxgibbs.RESULTS`.
+
+    Returns:
+        `Solution` with the multipliers as `value` and the largest `|<Q_k> - q_k|` as `error`. `result` is `optimal`,
+        `dependent` (of minimum norm), `boundary` (infinite entries; NaN under a trace, where the limit is not followed) or
+        `infeasible` (NaN). `stats` holds `residual`, `steps`, `decompositions`; `covariance` of the multipliers if asked for;
+        `direction` `n` and `violation` `n.q - max spec(n.Q)`, positive for infeasible targets, zero on the
+        boundary, where `face_multipliers`, `face_dimension` and the limiting state are given too.
+
+    Raises:
+        ValueError: if shapes or dtypes do not fit, a number is NaN, or a matrix is not Hermitian.
+        RuntimeError: on a numerical failure.
+
+    Reference:
+        Jaynes 1957; for charges that do not commute Yunger Halpern et al. 2016.
+    """
+    charges = checked_charges(charges)
+    count = len(charges)
+    dtype = jnp.finfo(jnp.result_type(*{charge.dtype for charge in charges})).dtype
+    targets = real_vector("targets", targets, count, dtype)
+    if initial is not None:
+        initial = real_vector("initial", initial, count, targets.dtype).astype(targets.dtype)
+    log_reference = None if reference is None else _log_reference(reference, charges)
+    if target_covariance is not None and copies is not None:
+        raise ValueError("Only one of `target_covariance` and `copies` must be given, but both are.")
+
+    problem = (charges, targets, log_reference)
+    concrete = is_concrete(problem, initial)
+    if not concrete:
+        initial = jax.lax.stop_gradient(initial)
+    found, end = _solve(*(problem if concrete else jax.lax.stop_gradient(problem)), initial, method)
+    multipliers, gauge, stats = found.value, end.whitening.gauge, found.stats
+    if concrete and int(end.status) == EDGE:
+        return _on_boundary(found, problem, end, method, throw)
+    if not concrete:
+        multipliers = implicit_root(_residual, multipliers, (*problem, gauge))
+    if target_covariance is not None or copies is not None:
+        knowledge = _knowledge(target_covariance, copies, count, targets.dtype)
+        stats = dict(stats)
+        stats["covariance"] = _covariance(*problem, multipliers, gauge, *knowledge)
+    return conclude(Solution(multipliers, found.error, found.result, stats), throw)
+
+
+def _log_reference(reference, charges):
+    """`ln omega` of a density matrix, or of a vector over levels."""
+    if isinstance(charges[0], Bosons | Fermions | KroneckerSum):
+        raise ValueError(
+            f"`reference` must be left out for `{type(charges[0]).__name__}` charges; a reference state of free modes "
+            "or independent parts is a further charge of known multiplier, which `fit_expectations` holds fixed."
+        )
+    if isinstance(charges[0], Spectrum):
+        reference = real_vector("reference", reference, charges[0].dim, charges[0].dtype, "level")
+        if is_concrete(reference) and not np.all(np.asarray(reference) > 0):
+            raise ValueError(
+                f"`reference` must be positive on every level, but its smallest entry is {reference.min()}."
+            )
+        return jnp.log(reference)
+    reference = jnp.asarray(reference)
+    check_hermitian("reference", reference)
+    if reference.shape[0] != charges[0].dim:
+        raise ValueError(
+            f"`reference` must have dimension {charges[0].dim} like the charges, but has {reference.shape[0]}."
+        )
+    return linalg.log(reference)
+
+
+def _knowledge(target_covariance, copies, count, dtype):
+    """The covariance matrix of the targets and the number of copies, one of them `None`."""
+    if copies is not None:
+        copies = jnp.asarray(copies, dtype)
+        if copies.ndim != 0 or (is_concrete(copies) and not float(copies) > 0):
+            raise ValueError(f"`copies` must be a positive number, but is {copies}.")
+        return None, copies
+    target_covariance = jnp.asarray(target_covariance, dtype)
+    if target_covariance.shape == (count,):
+        target_covariance = jnp.diag(target_covariance)
+    if target_covariance.shape != (count, count):
+        raise ValueError(
+            f"`target_covariance` must have shape {(count, count)}, or {(count,)} for variances, but has shape "
+            f"{target_covariance.shape}."
+        )
+    if is_concrete(target_covariance):
+        matrix = np.asarray(target_covariance)
+        check_finite("target_covariance", matrix)
+        if not np.allclose(matrix, matrix.T) or np.any(np.diag(matrix) < 0):
+            raise ValueError("`target_covariance` must be symmetric with variances >= 0 on its diagonal, but is not.")
+    return target_covariance, None
+
+
+def _state(charges, multipliers, log_reference):
+    """`exp(ln omega - sum_k lam_k Q_k) / Z`: the reference state is one more charge, of multiplier -1."""
+    if log_reference is None:
+        return generalized_gibbs_state(charges, multipliers)
+    if isinstance(charges[0], Spectrum):
+        first = charges[0]
+        extra = Spectrum(log_reference, first.log_degeneracies if first.has_degeneracies else None)
+    else:
+        extra = Dense(log_reference)
+    return generalized_gibbs_state((*charges, extra), jnp.append(multipliers, -1.0))
+
+
+def _residual(multipliers, inputs):
+    """Vanishes at the fit: `q - <Q>` where the charges are independent, the multipliers along dependent directions."""
+    charges, targets, log_reference, gauge = inputs
+    state = _state(charges, multipliers, log_reference)
+    missing = targets - expectations(state, charges)
+    return missing - gauge @ missing + gauge @ multipliers
+
+
+@jax.jit
+def _solve(charges, targets, log_reference, initial, method):
+    """The fit without derivatives, with its verdict."""
+    end = solve_dual(shifted(charges, targets, log_reference), targets, initial, jnp.zeros_like(targets), method)
+    status, whole = end.status, end.whitening.independent.all()
+    result = RESULTS.where(whole, RESULTS.optimal, RESULTS.dependent)
+    for code, failure in (
+        (EDGE, RESULTS.boundary),
+        (OUTSIDE, RESULTS.infeasible),
+        (STALLED, RESULTS.stagnated),
+        (BROKEN, RESULTS.nonfinite),
+        (RUNNING, RESULTS.max_steps_reached),
+    ):
+        result = RESULTS.where(status == code, failure, result)
+    tails = [charge.tail for charge in charges if isinstance(charge, Spectrum) and charge.tail is not None]
+    if tails:
+        # Levels kept stand for infinitely many: an answer must not need the others, nor may an edge be that of the cut.
+        carried = jnp.isfinite(_state(charges, end.multipliers, log_reference).log_partition)
+        cut = ((status == OUTSIDE) | (status == EDGE)) & (end.direction[0] > 0)
+        result = RESULTS.where(cut | ((status == CONVERGED) & ~carried), RESULTS.truncated, result)
+    stats = {
+        "residual": end.residual,
+        "direction": end.direction,
+        "violation": end.violation,
+        "steps": end.steps,
+        "decompositions": end.evaluations,
+    }
+    value = jnp.where((status == OUTSIDE) | (status == EDGE), jnp.nan, end.multipliers)
+    error = jnp.where(status == OUTSIDE, jnp.inf, jnp.max(jnp.abs(end.residual)))
+    return Solution(value, error, result, stats), end
+
+
+def _on_boundary(found: Solution, problem, end: Pass, method: DualNewton, throw: bool) -> Solution:
+    """Replace the verdict of a fit that ran off along the boundary by the limit it has there, or by a certificate."""
+    charges, targets, log_reference = problem
+    if found.result == RESULTS.truncated:
+        return conclude(found, throw)
+    limit = limit_on_boundary(shifted(charges, targets, log_reference, in_blocks=False), targets, end, method)
+    stats = found.stats | {
+        "residual": jnp.asarray(limit.residual),
+        "direction": jnp.asarray(limit.normals[0]),
+        "violation": jnp.asarray(limit.violation, targets.dtype),
+        "decompositions": jnp.asarray(limit.evaluations),
+    }
+    if limit.status == OUTSIDE:
+        none = jnp.full_like(targets, jnp.nan)
+        return Solution(none, jnp.full_like(targets[0], jnp.inf), RESULTS.infeasible, stats)
+    if limit.status != EDGE:
+        return conclude(Solution(found.value, found.error, RESULTS.stagnated, stats), throw)
+    value = limit.multipliers.copy()
+    for normal in reversed(limit.normals):
+        value = np.where(np.abs(normal) > 1e-6, np.copysign(np.inf, -normal), value)
+    stats |= limit.state | {"face_multipliers": jnp.asarray(limit.multipliers)}
+    return Solution(jnp.asarray(value), jnp.max(jnp.abs(stats["residual"])), RESULTS.boundary, stats)
+
+
+@jax.jit
+def _covariance(charges, targets, log_reference, multipliers, gauge, target_covariance, copies):
+    del targets
+    state = _state(charges, multipliers, log_reference)
+    return multiplier_covariance(state, len(charges), gauge, target_covariance, copies)

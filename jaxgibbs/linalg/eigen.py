@@ -1,0 +1,144 @@
+"""The one place that decomposes: a wrapper around the Hermitian eigensolvers that works on CPUs and GPUs.
+
+Every thermal quantity needs one decomposition `H = U diag(E) U^dagger`. It is never differentiated: derivatives come
+from `chains.py`, which takes `(E, U)` as an operand.
+"""
+
+import functools
+import itertools
+import math
+import os
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import batching, mlir
+from jaxtyping import Array, Float, Inexact
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """Matrix product at full precision (on a GPU float32 products default to TF32, with errors of 3e-4).
+
+    A complex128 product is made of three real ones on the CPU, where XLA's own is three times slower.
+    """
+    if a.dtype == b.dtype == jnp.complex128:
+        return jax.lax.platform_dependent(a, b, cpu=_three_products, default=_product)
+    return _product(a, b)
+
+
+def _product(a: Array, b: Array) -> Array:
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+def _three_products(a: Array, b: Array) -> Array:
+    real, imaginary = _product(a.real, b.real), _product(a.imag, b.imag)
+    mixed = _product(a.real + a.imag, b.real + b.imag)
+    return jax.lax.complex(real - imaginary, mixed - real - imaginary)
+
+
+def dagger(a: Array) -> Array:
+    """Conjugate transpose of the last two axes."""
+    return jnp.conj(jnp.swapaxes(a, -1, -2))
+
+
+def eigh(
+    matrix: Inexact[Array, "*batch dim dim"],
+) -> tuple[Float[Array, "*batch dim"], Inexact[Array, "*batch dim dim"]]:
+    """Ascending eigenvalues and the eigenvectors (columns) of Hermitian matrices, without derivatives."""
+    values, vectors = _decompose.bind(jax.lax.stop_gradient(matrix), eigenvectors=True)
+    return jax.lax.stop_gradient(values), jax.lax.stop_gradient(vectors)
+
+
+def eigvalsh(matrix: Inexact[Array, "*batch dim dim"]) -> Float[Array, "*batch dim"]:
+    """Ascending eigenvalues of Hermitian matrices, without derivatives.
+
+    On the CPU it asks LAPACK for the values alone, at half the cost; JAX's own `eigvalsh` always computes vectors too.
+    """
+    (values,) = _decompose.bind(jax.lax.stop_gradient(matrix), eigenvectors=False)
+    return jax.lax.stop_gradient(values)
+
+
+# A primitive of its own, `decompose`, for two reasons. It can be counted in a traced program, and its batches are ours to
+# lower: on the CPU jaxlib's batched LAPACK calls wait, on a thread of the pool, for work queued to the same pool, so
+# that as many of them at once as there are threads never finish. Single calls run where they are; loops over them are safe.
+
+
+def _on_cpu(matrix, *, eigenvectors: bool):
+    one = functools.partial(_one_on_cpu, eigenvectors=eigenvectors)
+    batch = matrix.shape[:-2]
+    count = math.prod(batch)
+    if count == 0:
+        return _elsewhere(matrix, eigenvectors=eigenvectors)
+    if count == 1:
+        answers = [x[None] for x in one(matrix.reshape(matrix.shape[-2:]))]
+    else:
+        flat = matrix.reshape(count, *matrix.shape[-2:])
+        bounds = np.linspace(0, count, min(count, _loops()) + 1).astype(int)
+        loops = [jax.lax.map(one, flat[start:stop]) for start, stop in itertools.pairwise(bounds)]
+        answers = [jnp.concatenate(parts) for parts in zip(*loops, strict=True)]
+    return tuple(x.reshape(*batch, *x.shape[1:]) for x in answers)
+
+
+def _loops() -> int:
+    """Into how many concurrent loops a batch is cut: two a core keep them all busy."""
+    return 2 * min(os.cpu_count() or 1, 16)
+
+
+def _one_on_cpu(matrix, *, eigenvectors: bool):
+    target = None if eigenvectors else _values_target(np.dtype(matrix.dtype))
+    return _elsewhere(matrix, eigenvectors=eigenvectors) if target is None else (_values_by_lapack(matrix, target),)
+
+
+def _elsewhere(matrix, *, eigenvectors: bool):
+    """The upper triangle is used: with the lower one, JAX's default, some GPU solvers return NaN or skew vectors."""
+    vectors, values = jax.lax.linalg.eigh(matrix, lower=False, symmetrize_input=True, sort_eigenvalues=True)
+    return (values, vectors) if eigenvectors else (values,)
+
+
+def _abstract(matrix, *, eigenvectors: bool):
+    values = jax.core.ShapedArray(matrix.shape[:-1], np.finfo(matrix.dtype).dtype)
+    return (values, matrix) if eigenvectors else (values,)
+
+
+def _batch(operands, axes, *, eigenvectors: bool):
+    answers = _decompose.bind(jnp.moveaxis(operands[0], axes[0], 0), eigenvectors=eigenvectors)
+    return answers, (0,) * len(answers)
+
+
+_decompose = Primitive("decompose")
+_decompose.multiple_results = True
+_compiled = jax.jit(lambda matrix, eigenvectors: _decompose.bind(matrix, eigenvectors=eigenvectors), static_argnums=1)
+_decompose.def_impl(lambda matrix, *, eigenvectors: _compiled(matrix, eigenvectors))
+_decompose.def_abstract_eval(_abstract)
+batching.primitive_batchers[_decompose] = _batch
+mlir.register_lowering(_decompose, mlir.lower_fun(_elsewhere, multiple_results=True))
+mlir.register_lowering(_decompose, mlir.lower_fun(_on_cpu, multiple_results=True), platform="cpu")
+
+
+def _values_by_lapack(matrix, target: str):
+    outputs = (
+        jax.ShapeDtypeStruct(matrix.shape, matrix.dtype),
+        jax.ShapeDtypeStruct(matrix.shape[:-1], np.finfo(matrix.dtype).dtype),
+        jax.ShapeDtypeStruct((), jnp.int32),
+    )
+    # A row-major Hermitian matrix read as column-major is its conjugate, which has the same eigenvalues.
+    call = jax.ffi.ffi_call(target, outputs, input_output_aliases={0: 0})
+    _, values, info = call((matrix + dagger(matrix)) / 2, mode=np.uint8(ord("N")), uplo=np.uint8(ord("L")))
+    return jnp.where(info == 0, values, jnp.nan)
+
+
+@functools.cache
+def _values_target(dtype: np.dtype) -> str | None:
+    """Name of LAPACK's eigenvalue kernel inside jaxlib, or `None` where this jaxlib has no such kernel."""
+    prefixes = {"float32": "ssyevd", "float64": "dsyevd", "complex64": "cheevd", "complex128": "zheevd"}
+    target = f"lapack_{prefixes[dtype.name]}_ffi"
+    try:
+        with jax.ensure_compile_time_eval(), jax.default_device(jax.devices("cpu")[0]):
+            sample = jnp.asarray(np.diag([2.0, 1.0]).astype(dtype))
+            _elsewhere(sample, eigenvectors=False)  # makes jaxlib register its kernels
+            values = np.asarray(jax.jit(_values_by_lapack, static_argnums=1)(sample, target))
+    except Exception:  # any failure, of whatever type this jaxlib raises, means: use the public solver
+        return None
+    return target if np.allclose(values, [1.0, 2.0]) else None

@@ -1,0 +1,122 @@
+"""The scalar functions that act on Hermitian matrices, with where they are analytic and their stable differences."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from .divided_differences import Analytic
+
+
+def _distance_to_zero(x: Array) -> Array:
+    return jnp.where(x > 0, x, 1)
+
+
+def _ordered(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """`(larger, smaller, gap, ln(larger / smaller))` of positive numbers; where they are equal the last two are 1."""
+    larger, smaller = jnp.maximum(x, y), jnp.minimum(x, y)
+    gap = jnp.where(larger > smaller, larger - smaller, 1)
+    ratio = gap / smaller
+    far = ratio > 1e9  # the ratio may overflow, and the difference of logarithms no longer cancels
+    distance = jnp.where(far, jnp.log(larger) - jnp.log(smaller), jnp.log1p(jnp.where(far, 1, ratio)))
+    return larger, smaller, gap, jnp.where(larger > smaller, distance, 1)
+
+
+def _log_pair(x: Array, y: Array) -> Array:
+    """`log[x, y] = ln(x / y) / (x - y)`."""
+    larger, smaller, gap, distance = _ordered(x, y)
+    return jnp.where(larger > smaller, distance / gap, 1 / larger)
+
+
+def _sqrt_pair(x: Array, y: Array) -> Array:
+    return 1 / (jnp.sqrt(x) + jnp.sqrt(y))
+
+
+LOGARITHM = Analytic(jnp.log, _distance_to_zero, _log_pair)
+SQUARE_ROOT = Analytic(jnp.sqrt, _distance_to_zero, _sqrt_pair)
+
+
+@dataclasses.dataclass(frozen=True)  # equal exponents share one compilation
+class _Power:
+    """`x -> x^exponent`."""
+
+    exponent: float
+
+    def __call__(self, x: Array) -> Array:
+        exact = jnp.iscomplexobj(x) and self.exponent.is_integer()  # by products; otherwise by a logarithm
+        return x ** (int(self.exponent) if exact else self.exponent)
+
+
+@dataclasses.dataclass(frozen=True)
+class _PowerPair:
+    """`(x^p - y^p) / (x - y)`, with the larger of the two powers taken out."""
+
+    exponent: float
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        larger, smaller, gap, distance = _ordered(x, y)
+        p = self.exponent
+        change = larger**p * -jnp.expm1(-p * distance) if p > 0 else smaller**p * jnp.expm1(p * distance)
+        return jnp.where(larger > smaller, change / gap, p * larger ** (p - 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class _PowerRadius:
+    """Within half of it `x^exponent` changes by a factor of about e^2, if `exponent` is large."""
+
+    exponent: float
+
+    def __call__(self, x: Array) -> Array:
+        return _distance_to_zero(x) / max(1.0, abs(self.exponent) / 4)
+
+
+def power(exponent: float) -> Analytic:
+    """`x -> x^exponent` for `x > 0`."""
+    return Analytic(_Power(exponent), _PowerRadius(exponent), _PowerPair(exponent))
+
+
+def _fermi(x: Array) -> Array:
+    """`1 / (e^x + 1)`, written with decaying exponentials on both sides."""
+    if not jnp.iscomplexobj(x):
+        return jax.nn.sigmoid(-x)
+    negative = x.real < 0
+    decay = jnp.exp(jnp.where(negative, x, -x))
+    return jnp.where(negative, 1, decay) / (1 + decay)
+
+
+def _fermi_radius(x: Array) -> Array:
+    return jnp.full_like(x, jnp.pi)  # the nearest poles are at +- i pi; `f` changes by e^(pi / 2) within half of it
+
+
+def _fermi_pair(x: Array, y: Array) -> Array:
+    """`f[x, y] = -(e^{-y} - e^{-x}) / ((x - y) (1 + e^{-x}) (1 + e^{-y}))` for `x >= y`, and its mirror image."""
+    # f[x, y] = -f(x) f(-y) (1 - e^{-(x - y)}) / (x - y) with x the larger node: no overflow, no cancellation
+    larger, smaller = jnp.maximum(x, y), jnp.minimum(x, y)
+    gap = larger - smaller
+    safe = jnp.where(gap > 0, gap, 1)
+    slope = jnp.where(gap > 0, -jnp.expm1(-safe) / safe, 1)
+    return -jax.nn.sigmoid(-smaller) * jax.nn.sigmoid(larger) * slope
+
+
+FERMI = Analytic(_fermi, _fermi_radius, _fermi_pair)
+
+
+def _bose(x: Array) -> Array:
+    """`1 / (e^x - 1)` for `Re x > 0`."""
+    return jnp.exp(-x) / -jnp.expm1(-x)
+
+
+def _bose_pair(x: Array, y: Array) -> Array:
+    larger, smaller = jnp.maximum(x, y), jnp.minimum(x, y)
+    gap = larger - smaller
+    safe = jnp.where(gap > 0, gap, 1)
+    slope = jnp.where(gap > 0, -jnp.expm1(-safe) / safe, 1)
+    return -jnp.exp(-smaller) * slope / (jnp.expm1(-smaller) * jnp.expm1(-larger))
+
+
+def _bose_radius(x: Array) -> Array:
+    return jnp.minimum(_distance_to_zero(x), 4)  # not further: `n` falls by e^2 within half of it
+
+
+BOSE = Analytic(_bose, _bose_radius, _bose_pair)

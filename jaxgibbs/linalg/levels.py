@@ -1,0 +1,145 @@
+"""Sums over levels, `sum_k g_k exp(s E_k)` and its moments, right at every `s` from -inf to +inf.
+
+The recipe: refer energies to the level of largest weight per state (the lowest for `s < 0`, the highest for `s > 0`), form
+the differences before multiplying by `s`, and never subtract what can be left out. Offsets of 1e8, `s` of 1e6 and
+degeneracies of e^1000 are then harmless, and the entropy keeps its relative accuracy down to the smallest
+temperature. Ordinary autodiff in `s` and in the levels is right to every order; at `s = +-inf` derivatives are NaN.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .divided_differences import FAR
+
+
+def degeneracy_tolerance(levels: Float[Array, " levels"]) -> Float[Array, ""]:
+    """Levels closer than `64 eps max|E|` count as one at zero temperature."""
+    eps = jnp.finfo(levels.dtype).eps
+    return 64 * eps * jnp.max(jnp.abs(jax.lax.stop_gradient(levels)))
+
+
+@jax.custom_jvp
+def _guard(s):
+    return s
+
+
+@_guard.defjvp
+def _guard_jvp(primals, tangents):
+    (s,), (ds,) = primals, tangents
+    return _guard(s), ds * jnp.where(jnp.isinf(s), jnp.nan, 1)
+
+
+@jax.custom_jvp
+def _limit(value, s, replaced):
+    """`value`, with a derivative in `replaced` that is NaN, in either mode, where `s` is infinite."""
+    return value
+
+
+@_limit.defjvp
+def _limit_jvp(primals, tangents):
+    value, s, replaced = primals
+    lost = tangents[2] * jnp.where(jnp.isinf(s), jnp.nan, 0)
+    return _limit(value, s, replaced), tangents[0] + lost.astype(tangents[0].dtype)
+
+
+@jax.jit
+def distances(s: Float[Array, ""], levels: Float[Array, " levels"]) -> tuple[Array, Array, Array]:
+    """`(scale, h, reference)` with `h = E - reference`, `scale = s` and `s h <= 0`.
+
+    At `s = +-inf` they are finite stand-ins: `h` is 0 on the extreme level, and `scale h` far below elsewhere.
+    """
+    s = _guard(s)
+    bottom, top = jnp.min(levels, axis=-1), jnp.max(levels, axis=-1)
+    reference = jax.lax.stop_gradient(jnp.where(s <= 0, bottom, top))
+    infinite, h = jnp.isinf(s), levels - reference
+    extreme = jnp.where(jnp.abs(h) <= degeneracy_tolerance(levels), 0, -jnp.sign(s)).astype(levels.dtype)
+    scale = _limit(jnp.where(infinite, jnp.sign(s) * FAR, s), s, s)
+    return scale.astype(levels.dtype), _limit(jnp.where(infinite, extreme, h), s, levels), reference
+
+
+def exponents(s: Float[Array, ""], levels: Float[Array, " levels"]) -> tuple[Array, Array]:
+    """`(x, reference)` with `x_k = s (E_k - reference) <= 0`; at `s = +-inf` 0 on the extreme level, else far below."""
+    scale, h, reference = distances(s, levels)
+    return jnp.maximum(scale * h, -FAR), reference
+
+
+@functools.partial(jax.custom_jvp)
+def log_sum_exp(y: Float[Array, " levels"]) -> Float[Array, ""]:
+    """`ln sum_k e^{y_k}`, to full relative accuracy where one term is 1 and the others are tiny."""
+    peak = jnp.max(y, axis=-1)
+    largest = y == peak
+    others = jnp.sum(jnp.where(largest, 0, jnp.exp(y - peak)), axis=-1)
+    return peak + jnp.log1p(others + (jnp.sum(largest, axis=-1, dtype=y.dtype) - 1))
+
+
+@log_sum_exp.defjvp
+def _log_sum_exp_jvp(primals, tangents):
+    (y,), (dy,) = primals, tangents
+    return log_sum_exp(y), jnp.sum(jax.nn.softmax(y) * dy, axis=-1)
+
+
+def natural_unit(levels: Float[Array, " levels"]) -> tuple[Array, Array]:
+    """A power of two about the width of the spectrum, and its inverse: to measure energies in it costs no rounding."""
+    width = jax.lax.stop_gradient(jnp.max(levels) - jnp.min(levels))
+    _, exponent = jnp.frexp(width)  # 0 for width 0
+    one = jnp.ones_like(width)
+    return jnp.ldexp(one, exponent), jnp.ldexp(one, -exponent)
+
+
+class LevelSums:
+    """The sums at one `s`: `log_trace`, `weights`, `mean`, `entropy` and central moments.
+
+    Args:
+        s: a real scalar, `-beta`.
+        levels: `E_k`.
+        log_degeneracies: `ln g_k`, or `None` for no degeneracy.
+    """
+
+    def __init__(self, s, levels, log_degeneracies=None):
+        self.s, self.levels = s, levels
+        self.x, self.reference = exponents(s, levels)
+        self.y = self.x if log_degeneracies is None else self.x + log_degeneracies
+        self.weights = jax.nn.softmax(self.y)  # probability of a level, its degeneracy included
+        self.distance = levels - self.reference
+
+    @property
+    def log_shifted(self) -> Array:
+        """`ln sum_k g_k e^{x_k}`."""
+        return log_sum_exp(self.y)
+
+    @property
+    def log_trace(self) -> Array:
+        """`ln sum_k g_k e^{s E_k}`."""
+        s = _guard(self.s)
+        offset = jnp.where(self.reference == 0, jnp.zeros_like(self.reference), s * self.reference)
+        at_zero = jnp.where(self.reference == 0, self.levels.dtype.type(0) * jnp.where(jnp.isinf(s), 0, s), 0)
+        return self.log_shifted + offset + at_zero
+
+    @property
+    def excess(self) -> Array:
+        """`<E> - reference`, the mean distance from the level of largest weight."""
+        return jnp.sum(self.weights * self.distance, axis=-1)
+
+    @property
+    def mean(self) -> Array:
+        """`<E>`."""
+        return self.reference + self.excess
+
+    @property
+    def entropy(self) -> Array:
+        """`-sum_k g_k p_k ln p_k`: a sum of non-negative terms."""
+        return self.log_shifted - jnp.sum(self.weights * self.x, axis=-1)
+
+    def central_moment(self, order: int) -> Array:
+        """`<(E - <E>)^order>`."""
+        return jnp.sum(self.weights * (self.distance - self.excess) ** order, axis=-1)
+
+    @property
+    def heat_capacity(self) -> Array:
+        """`s^2 <(E - <E>)^2>`, 0 at `s = +-inf`; by squares of `s E`, which are numbers of moderate size in every unit."""
+        carried = self.weights > 0
+        centred = jnp.where(carried, self.x, 0) - jnp.sum(self.weights * self.x, axis=-1)
+        return jnp.sum(self.weights * jnp.where(carried, centred, 0) ** 2, axis=-1)

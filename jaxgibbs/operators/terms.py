@@ -1,0 +1,177 @@
+"""`sum_k theta_k T_k` with sparse static terms: the form in which the models of small systems are written."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Inexact
+
+from jaxgibbs._errors import check_finite, hermitian_tolerance
+
+from .base import AbstractOperator, inexact
+
+
+class SparseTerms:
+    """Static matrices `T_0, T_1, ...` in coordinate form, hashed by content so that they may key a compilation.
+
+    Args:
+        dim: dimension of the matrices.
+        sizes: how many terms each named coupling has, in order: `{"exchange": 3, "field": 1}` are four terms.
+        term: for each nonzero element, the number of its matrix; shape `(nonzeros,)`, as are the others.
+        row: its row.
+        column: its column.
+        value: its value.
+
+    Raises:
+        ValueError: if an index is out of range, or a matrix is not finite or not Hermitian.
+    """
+
+    def __init__(self, dim: int, sizes: Mapping[str, int], term, row, column, value):
+        order = np.lexsort((np.asarray(column), np.asarray(row), np.asarray(term)))
+        self.dim = int(dim)
+        self.sizes = tuple((name, int(size)) for name, size in sizes.items())
+        self.term, self.row, self.column = (np.asarray(x, np.int32)[order] for x in (term, row, column))
+        value = np.asarray(value)[order]
+        self.value = np.real(value) if np.isrealobj(value) or not np.any(np.imag(value)) else value
+        self._check()
+        digest = hashlib.sha256(repr((self.dim, self.sizes, str(self.value.dtype))).encode())
+        for array in (self.term, self.row, self.column, self.value):
+            digest.update(array.tobytes())
+        self._digest = digest.digest()
+
+    @classmethod
+    def from_matrices(cls, matrices: Mapping[str, Any]) -> "SparseTerms":
+        """From the matrices of each named coupling, NumPy or scipy.sparse: one, or a sequence with one for each entry."""
+        groups = {name: [given] if _is_matrix(given) else list(given) for name, given in matrices.items()}
+        flat = [matrix for group in groups.values() for matrix in group]
+        if not flat:
+            raise ValueError("`matrices` must hold at least one matrix, but is empty.")
+        shapes = {np.shape(matrix) for matrix in flat}
+        if len(shapes) > 1 or any(len(shape) != 2 or shape[0] != shape[1] for shape in shapes):
+            raise ValueError(f"`matrices` must all be square and of one shape, but have shapes {sorted(shapes)}.")
+        coordinates = [_coordinates(matrix) for matrix in flat]
+        term = np.concatenate([np.full(len(row), k) for k, (row, _, _) in enumerate(coordinates)])
+        row, column, value = (np.concatenate([c[i] for c in coordinates]) for i in range(3))
+        return cls(flat[0].shape[0], {name: len(group) for name, group in groups.items()}, term, row, column, value)
+
+    @property
+    def count(self) -> int:
+        """Number of terms."""
+        return sum(size for _, size in self.sizes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the couplings, in the order of the terms."""
+        return tuple(name for name, _ in self.sizes)
+
+    def _check(self):
+        for name, index, size in (
+            ("term", self.term, self.count),
+            ("row", self.row, self.dim),
+            ("column", self.column, self.dim),
+        ):
+            if np.any((index < 0) | (index >= size)):
+                raise ValueError(
+                    f"`{name}` must lie between 0 and {size - 1}, but reaches from {index.min()} to {index.max()}."
+                )
+        check_finite("value", self.value)
+        # T - T^dagger, element by element: every element is added at its place and subtracted at the mirrored one.
+        row, column = self.row.astype(np.int64), self.column.astype(np.int64)
+        places = self.term * self.dim**2 + np.stack([row * self.dim + column, column * self.dim + row])
+        unique, position = np.unique(places, return_inverse=True)
+        defect = np.zeros(len(unique), complex)
+        np.add.at(defect, position.reshape(-1), np.concatenate([self.value, -np.conj(self.value)]))
+        tolerance = hermitian_tolerance(float) * np.max(np.abs(self.value), initial=0)
+        if np.max(np.abs(defect), initial=0) > tolerance:
+            term = int(unique[np.argmax(np.abs(defect))] // self.dim**2)
+            name = np.repeat([name for name, _ in self.sizes], [size for _, size in self.sizes])[term]
+            raise ValueError(
+                f"The terms of `{name}` must be Hermitian, but an element of one differs from its mirror image by "
+                f"{np.max(np.abs(defect)):.3g}, above the tolerance {tolerance:.3g}."
+            )
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, SparseTerms) and self._digest == other._digest
+
+    def __repr__(self) -> str:
+        return f"SparseTerms({self.count} terms, dim={self.dim}, nonzeros={len(self.value)})"
+
+
+def _is_matrix(given) -> bool:
+    return hasattr(given, "tocoo") or (hasattr(given, "ndim") and given.ndim == 2)
+
+
+def _coordinates(matrix):
+    if hasattr(matrix, "tocoo"):
+        sparse = matrix.tocoo()
+        return sparse.row, sparse.col, sparse.data
+    dense = np.asarray(matrix)
+    row, column = np.nonzero(dense)
+    return row, column, dense[row, column]
+
+
+class TermSum(AbstractOperator):
+    """`sum_k theta_k T_k`: the couplings `theta` are named leaves, the terms `T_k` are static.
+
+    Args:
+        couplings: maps each name in `terms` to a scalar or an array. A uniform coupling is one scalar tied to one term, a
+            site-dependent one an array whose entries, in C order, go with its terms.
+        terms: the matrices, by the same names.
+
+    Raises:
+        ValueError: if the names differ, or a coupling is complex, not finite or has not one entry a term.
+
+    Example:
+        `jax.grad(jg.log_partition)(hamiltonian, beta).couplings["field"]` is `-beta <T_field>`.
+    """
+
+    couplings: dict[str, Inexact[Array, "..."]]
+    terms: SparseTerms = eqx.field(static=True)
+
+    def __init__(self, couplings: Mapping[str, ArrayLike], terms: SparseTerms):
+        self.couplings = {name: inexact(value) for name, value in couplings.items()}
+        self.terms = terms
+        if set(self.couplings) != set(terms.names):
+            raise ValueError(
+                f"`couplings` must have the names {sorted(terms.names)}, but has {sorted(self.couplings)}."
+            )
+        for name, size in terms.sizes:
+            check_finite(name, self.couplings[name])
+            if jnp.iscomplexobj(self.couplings[name]):
+                raise ValueError(f"`{name}` must be real, but has dtype {self.couplings[name].dtype}.")
+            if self.couplings[name].size != size:
+                raise ValueError(
+                    f"`{name}` must hold {size} numbers, one a term, but holds {self.couplings[name].size}."
+                )
+
+    @property
+    def dim(self) -> int:
+        return self.terms.dim
+
+    @property
+    def dtype(self):
+        couplings = jnp.result_type(*self.couplings.values())
+        return jnp.result_type(couplings, jnp.complex64) if np.iscomplexobj(self.terms.value) else couplings
+
+    def coefficients(self) -> Inexact[Array, " terms"]:
+        """All couplings as one vector `theta`."""
+        return jnp.concatenate([jnp.ravel(self.couplings[name]) for name in self.terms.names])
+
+    def weighted_values(self) -> Inexact[Array, " nonzeros"]:
+        """`theta_k` times the nonzero elements of `T_k`, in the order of `terms`."""
+        return self.coefficients()[self.terms.term] * jnp.asarray(self.terms.value, self.dtype)
+
+    def to_dense(self):
+        zeros = jnp.zeros((self.dim, self.dim), self.dtype)
+        return zeros.at[self.terms.row, self.terms.column].add(self.weighted_values())
+
+    def matvec(self, vector):
+        products = self.weighted_values() * vector[self.terms.column]
+        return jax.ops.segment_sum(products, self.terms.row, num_segments=self.dim)

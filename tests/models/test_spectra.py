@@ -1,0 +1,179 @@
+"""Spectra: boxes, rotors and power laws against mpmath, the errors of infinite systems, and how many levels are enough."""
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+
+import jaxgibbs as jg
+from jaxgibbs import models
+from jaxgibbs._errors import ContinuousSpectrum, NotTraceClass, TruncationNotConverged, UnboundedAbove
+
+
+def test_box_is_a_theta_function_and_its_pressure_is_twice_the_energy_density():
+    beta, length, mass = 0.4, 1.9, 0.7
+    with mpmath.workdps(30):
+        nome = mpmath.exp(-beta * mpmath.pi**2 / (2 * mpmath.mpf(mass) * mpmath.mpf(length) ** 2))
+        exact = float(mpmath.log((mpmath.jtheta(3, 0, nome) - 1) / 2))
+    state = jg.gibbs_state(models.particle_in_box(length, mass), beta)
+    np.testing.assert_allclose(state.log_partition, exact, rtol=1e-13)
+    pressure = -jax.jit(jax.grad(lambda x: jg.free_energy(models.particle_in_box(x, mass), beta)))(length)
+    np.testing.assert_allclose(pressure, 2 * state.energy / length, rtol=1e-12)
+
+
+def test_oscillator_reaches_equipartition_and_freezes():
+    state = jg.gibbs_state(models.oscillator(1.0), 1e3)
+    np.testing.assert_allclose(state.energy, 0.5, rtol=1e-15)
+    hot = jg.gibbs_state(models.oscillator(1.0, levels=8192), 0.01)
+    np.testing.assert_allclose(hot.heat_capacity, 1 - 1e-4 / 12, rtol=1e-8)
+
+
+@pytest.mark.parametrize("exponent", [0.7, 1.0, 4 / 3, 3])
+def test_power_law_against_mpmath(exponent):
+    beta, scale = 0.9, 1.1
+    levels = models.enough_levels(lambda n: models.power_law(scale, exponent, levels=n), beta, tolerance=1e-15)
+    with mpmath.workdps(25):
+        terms = (mpmath.exp(-beta * scale * mpmath.mpf(k) ** mpmath.mpf(exponent)) for k in range(1, 2 * levels))
+        exact = float(mpmath.log(mpmath.fsum(terms)))
+    found = jg.log_partition(models.power_law(scale, exponent, levels=levels), beta)
+    np.testing.assert_allclose(found, exact, rtol=1e-13, atol=1e-13)
+
+
+def test_logarithmic_levels_are_the_zeta_function_above_beta_one():
+    beta = 14.0
+    found = jg.gibbs_state(models.logarithmic_spectrum(), beta)
+    np.testing.assert_allclose(found.log_partition, float(mpmath.log(mpmath.zeta(beta))), rtol=1e-9)
+    np.testing.assert_allclose(found.energy, float(-mpmath.zeta(beta, derivative=1) / mpmath.zeta(beta)), rtol=1e-9)
+    for critical in (1.0, 0.7):
+        with pytest.raises(NotTraceClass, match="= 1 of the"):
+            jg.gibbs_state(models.logarithmic_spectrum(), critical).log_partition  # noqa: B018
+    with pytest.raises(TruncationNotConverged):
+        jg.gibbs_state(models.logarithmic_spectrum(), 1.5).log_partition  # noqa: B018
+    with pytest.raises(NotTraceClass, match=r"= 0\.5 of the"):
+        jg.log_partition(models.logarithmic_spectrum(2.0), 0.5)
+
+
+def test_hydrogen_has_no_gibbs_state():
+    hydrogen = models.hydrogen()
+    np.testing.assert_allclose(hydrogen.levels[:2], [-0.5, -0.125])
+    np.testing.assert_allclose(jnp.exp(hydrogen.log_degeneracies[:3]), [1, 4, 9])
+    for beta in (0.1, 100.0, -1.0):
+        with pytest.raises(ContinuousSpectrum, match="accumulate below a continuum"):
+            jg.log_partition(hydrogen, beta)
+    assert jnp.isnan(jax.jit(jg.log_partition)(hydrogen, 1.0))
+
+
+@pytest.mark.parametrize("build", [models.oscillator, models.particle_in_box, models.rotor])
+def test_no_temperature_but_a_positive_one(build):
+    for beta in (0.0, -0.3):
+        with pytest.raises(UnboundedAbove):
+            jg.log_partition(build(1.0), beta)
+        assert jnp.isnan(jax.jit(jg.log_partition)(build(1.0), beta))
+    with pytest.raises(TruncationNotConverged, match="keep more levels"):
+        jg.log_partition(build(1.0, levels=4), 0.1)
+    assert jnp.isnan(jax.jit(jg.log_partition)(build(1.0, levels=4), 0.1))
+
+
+@pytest.mark.parametrize("beta", [0.02, 0.5, 3.0])
+def test_ortho_and_para_add_up(beta):
+    both = models.rotor(1.0, even_weight=1, odd_weight=3)
+    para = models.rotor(1.0, even_weight=1, odd_weight=0)
+    ortho = models.rotor(1.0, even_weight=0, odd_weight=3)
+    assert ortho.levels[0] == 2.0
+    assert para.levels[1] == 6.0
+    total = jnp.logaddexp(jg.log_partition(para, beta), jg.log_partition(ortho, beta))
+    np.testing.assert_allclose(jg.log_partition(both, beta), total, rtol=1e-13)
+    # At high temperature three in four molecules are ortho.
+    if beta == 0.02:
+        np.testing.assert_allclose(jnp.exp(jg.log_partition(ortho, beta) - total), 0.75, rtol=1e-12)
+
+
+def test_high_temperature_rotor_is_classical():
+    # Mulholland: Z = 1/t + 1/3 + t/15 + 4 t^2 / 315 + ..., t = beta B
+    t = 0.01
+    found = jnp.exp(jg.log_partition(models.rotor(1.0), t))
+    np.testing.assert_allclose(found, 1 / t + 1 / 3 + t / 15 + 4 * t**2 / 315, rtol=1e-8)
+
+
+def test_nuclear_spin_weights():
+    assert models.nuclear_spin_weights(0.5) == (1, 3)  # H2
+    assert models.nuclear_spin_weights(1) == (6, 3)  # D2
+    assert models.nuclear_spin_weights(0) == (1, 0)
+    for spin in (0, 0.5, 1, 1.5, 2):
+        assert sum(models.nuclear_spin_weights(spin)) == (2 * spin + 1) ** 2
+
+
+def test_level_scheme():
+    scheme = models.level_scheme([3, 0, 1], [1, 2, 5])
+    np.testing.assert_allclose(jg.log_partition(scheme, 0.0), np.log(8))
+    np.testing.assert_allclose(jg.log_partition(scheme, -2.0), np.log(np.exp(6) + 2 + 5 * np.exp(2)), rtol=1e-14)
+    assert models.level_scheme(jnp.float32([0, 1]), [1, 2]).log_degeneracies.dtype == jnp.float32
+    with pytest.raises(ValueError, match="`degeneracies` must be positive"):
+        models.level_scheme([0.0, 1.0], [1, 0])
+    with pytest.raises(ValueError, match="`log_degeneracies` must have the shape"):
+        models.level_scheme([0.0, 1.0], [1, 2, 3])
+
+
+def test_enough_levels():
+    levels = models.enough_levels(lambda n: models.oscillator(0.3, levels=n), 0.1)
+    assert levels == 2048
+    jg.log_partition(models.oscillator(0.3, levels=levels), 0.1)
+    with pytest.raises(TruncationNotConverged, match="`most` must be enough levels"):
+        models.enough_levels(lambda n: models.oscillator(0.3, levels=n), 1e-4, most=1000)
+    with pytest.raises(UnboundedAbove):
+        models.enough_levels(lambda n: models.oscillator(0.3, levels=n), -1.0)
+    with pytest.raises(ContinuousSpectrum):
+        models.enough_levels(lambda n: models.hydrogen(levels=n), 1.0)
+    with pytest.raises(ValueError, match="gives a finite one"):
+        models.enough_levels(lambda n: models.level_scheme(np.arange(n)), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: models.oscillator(-1.0), "`frequency` must be positive"),
+        (lambda: models.oscillator(1.0, levels=0), "`levels` must be a whole number"),
+        (lambda: models.particle_in_box(0), "`length` must be positive"),
+        (lambda: models.particle_in_box(1.0, np.nan), "`mass` must be positive"),
+        (lambda: models.rotor(1.0, even_weight=0, odd_weight=0), "one of them positive"),
+        (lambda: models.rotor(1.0, even_weight=-1), "must be at least 0"),
+        (lambda: models.rotor([1.0]), "`rotational_constant` must be a real scalar"),
+        (lambda: models.power_law(1.0, 0.0), "`exponent` must be positive"),
+        (lambda: models.hydrogen(-1.0), "`rydberg` must be positive"),
+        (lambda: models.nuclear_spin_weights(0.2), "`spin` must be one of"),
+    ],
+)
+def test_wrong_input_is_refused_with_its_reason(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_integers_are_floats_and_gradients_flow():
+    assert models.oscillator(1).dtype == jnp.float64
+    gradient = jax.jit(jax.vmap(jax.grad(lambda w: jg.log_partition(models.oscillator(w), 2.0))))(jnp.array([0.5, 1.0]))
+    np.testing.assert_allclose(gradient, -1 / np.tanh([0.5, 1.0]), rtol=1e-12)
+    third = jax.jit(jax.grad(jax.grad(jax.grad(lambda b: jg.log_partition(models.rotor(1.0), b)))))(0.7)
+    j = np.arange(40)
+    p = (2 * j + 1) * np.exp(-0.7 * j * (j + 1.0))
+    e = j * (j + 1.0)
+    mean = (p @ e) / p.sum()
+    np.testing.assert_allclose(third, -(p @ (e - mean) ** 3) / p.sum(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("sites", [1, 2, 7])
+def test_hopping_modes_diagonalise_the_hopping_matrix(sites):
+    energies, orbitals = models.hopping_chain_modes(sites, -0.8, 0.3)
+    matrix = 0.3 * np.eye(sites) - 0.8 * (np.eye(sites, k=1) + np.eye(sites, k=-1))
+    np.testing.assert_allclose(orbitals.T @ orbitals, np.eye(sites), atol=1e-14)
+    np.testing.assert_allclose(matrix @ orbitals, orbitals * energies, atol=1e-14)
+
+
+def test_xx_modes_are_the_one_magnon_levels():
+    sites, j, h = 5, 0.9, 0.35
+    energies, orbitals = models.xx_chain_modes(sites, j, h)
+    matrix = np.asarray(models.xx_chain(sites, j, h).to_dense())
+    flipped = [1 << (sites - 1 - i) for i in range(sites)]  # site i down (index 1), the others up
+    block = matrix[np.ix_(flipped, flipped)] - matrix[0, 0] * np.eye(sites)
+    np.testing.assert_allclose(block @ orbitals, orbitals * energies, atol=1e-14)
+    np.testing.assert_allclose(matrix[0, 0], -h * sites / 2)
