@@ -5,9 +5,7 @@ from `chains.py`, which takes `(E, U)` as an operand.
 """
 
 import functools
-import itertools
 import math
-import os
 
 import jax
 import jax.core
@@ -16,6 +14,9 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 from jaxtyping import Array, Float, Inexact
+
+
+_SIDE_BY_SIDE = 16  # so many calls are written out: more would cost compile time
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -62,7 +63,8 @@ def eigvalsh(matrix: Inexact[Array, "*batch dim dim"]) -> Float[Array, "*batch d
 
 # A primitive of its own, `decompose`, for two reasons. It can be counted in a traced program, and its batches are ours to
 # lower: on the CPU jaxlib's batched LAPACK calls wait, on a thread of the pool, for work queued to the same pool, so
-# that as many of them at once as there are threads never finish. Single calls run where they are; loops over them are safe.
+# that as many of them at once as there are threads never finish. Single calls run where they are. A few of them, written
+# out, share the cores; a loop over many stays on one.
 
 
 def _on_cpu(matrix, *, eigenvectors: bool):
@@ -71,19 +73,12 @@ def _on_cpu(matrix, *, eigenvectors: bool):
     count = math.prod(batch)
     if count == 0:
         return _elsewhere(matrix, eigenvectors=eigenvectors)
-    if count == 1:
-        answers = [x[None] for x in one(matrix.reshape(matrix.shape[-2:]))]
+    flat = matrix.reshape(count, *matrix.shape[-2:])
+    if count <= _SIDE_BY_SIDE:
+        answers = [jnp.stack(parts) for parts in zip(*map(one, flat), strict=True)]
     else:
-        flat = matrix.reshape(count, *matrix.shape[-2:])
-        bounds = np.linspace(0, count, min(count, _loops()) + 1).astype(int)
-        loops = [jax.lax.map(one, flat[start:stop]) for start, stop in itertools.pairwise(bounds)]
-        answers = [jnp.concatenate(parts) for parts in zip(*loops, strict=True)]
+        answers = jax.lax.map(one, flat)
     return tuple(x.reshape(*batch, *x.shape[1:]) for x in answers)
-
-
-def _loops() -> int:
-    """Into how many concurrent loops a batch is cut: two a core keep them all busy."""
-    return 2 * min(os.cpu_count() or 1, 16)
 
 
 def _one_on_cpu(matrix, *, eigenvectors: bool):

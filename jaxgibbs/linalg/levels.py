@@ -6,13 +6,14 @@ degeneracies of e^1000 are then harmless, and the entropy keeps its relative acc
 temperature. Ordinary autodiff in `s` and in the levels is right to every order; at `s = +-inf` derivatives are NaN.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .divided_differences import FAR
+
+# No weight is left beyond this exponent, and in float32 its cube is still a number.
+_WEIGHTLESS = 1e12
 
 
 def degeneracy_tolerance(levels: Float[Array, " levels"]) -> Float[Array, ""]:
@@ -63,16 +64,19 @@ def distances(s: Float[Array, ""], levels: Float[Array, " levels"]) -> tuple[Arr
 def exponents(s: Float[Array, ""], levels: Float[Array, " levels"]) -> tuple[Array, Array]:
     """`(x, reference)` with `x_k = s (E_k - reference) <= 0`; at `s = +-inf` 0 on the extreme level, else far below."""
     scale, h, reference = distances(s, levels)
-    return jnp.maximum(scale * h, -FAR), reference
+    return jnp.maximum(scale * h, -_WEIGHTLESS), reference
 
 
-@functools.partial(jax.custom_jvp)
+@jax.custom_jvp
 def log_sum_exp(y: Float[Array, " levels"]) -> Float[Array, ""]:
     """`ln sum_k e^{y_k}`, to full relative accuracy where one term is 1 and the others are tiny."""
     peak = jnp.max(y, axis=-1)
-    largest = y == peak
-    others = jnp.sum(jnp.where(largest, 0, jnp.exp(y - peak)), axis=-1)
-    return peak + jnp.log1p(others + (jnp.sum(largest, axis=-1, dtype=y.dtype) - 1))
+    # 1 but for the largest terms, where it is 0; by a product, which XLA sums as it goes, not by a selection, which it would
+    # first write to memory: a large batch pays for that more than for its exponentials.
+    other = jnp.minimum((peak - y) * jnp.finfo(y.dtype).max, 1)
+    others = jnp.sum(jnp.exp(y - peak) * other, axis=-1)
+    largest = y.shape[-1] - jnp.sum(other, axis=-1)
+    return peak + jnp.log1p(others + (largest - 1))
 
 
 @log_sum_exp.defjvp
@@ -102,8 +106,17 @@ class LevelSums:
         self.s, self.levels = s, levels
         self.x, self.reference = exponents(s, levels)
         self.y = self.x if log_degeneracies is None else self.x + log_degeneracies
-        self.weights = jax.nn.softmax(self.y)  # probability of a level, its degeneracy included
+        self.factors = jnp.exp(self.y - jax.lax.stop_gradient(jnp.max(self.y, axis=-1)))
         self.distance = levels - self.reference
+
+    @property
+    def weights(self) -> Array:
+        """Probabilities of the levels, their degeneracies included."""
+        return self.factors / jnp.sum(self.factors, axis=-1)
+
+    def average(self, values) -> Array:
+        """The mean of `values`, one a level."""
+        return jnp.sum(self.factors * values, axis=-1) / jnp.sum(self.factors, axis=-1)
 
     @property
     def log_shifted(self) -> Array:
@@ -121,7 +134,7 @@ class LevelSums:
     @property
     def excess(self) -> Array:
         """`<E> - reference`, the mean distance from the level of largest weight."""
-        return jnp.sum(self.weights * self.distance, axis=-1)
+        return self.average(self.distance)
 
     @property
     def mean(self) -> Array:
@@ -131,15 +144,13 @@ class LevelSums:
     @property
     def entropy(self) -> Array:
         """`-sum_k g_k p_k ln p_k`: a sum of non-negative terms."""
-        return self.log_shifted - jnp.sum(self.weights * self.x, axis=-1)
+        return self.log_shifted - self.average(self.x)
 
     def central_moment(self, order: int) -> Array:
         """`<(E - <E>)^order>`."""
-        return jnp.sum(self.weights * (self.distance - self.excess) ** order, axis=-1)
+        return self.average((self.distance - self.excess) ** order)
 
     @property
     def heat_capacity(self) -> Array:
         """`s^2 <(E - <E>)^2>`, 0 at `s = +-inf`; by squares of `s E`, which are numbers of moderate size in every unit."""
-        carried = self.weights > 0
-        centred = jnp.where(carried, self.x, 0) - jnp.sum(self.weights * self.x, axis=-1)
-        return jnp.sum(self.weights * jnp.where(carried, centred, 0) ** 2, axis=-1)
+        return self.average((self.x - self.average(self.x)) ** 2)
