@@ -54,7 +54,7 @@ def shifted(
     Args:
         charges: operators of one kind on one space.
         targets: `q_k`.
-        log_reference: logarithm of a reference state: a matrix, or a vector over levels.
+        log_reference: logarithm of a reference state: a matrix, or a vector over levels, or minus the exponents of modes.
         in_blocks: whether to use the diagonal blocks that all terms have.
     """
     dtype = targets.dtype
@@ -68,7 +68,8 @@ def shifted(
     modes = [charge for charge in charges if isinstance(charge, Bosons | Fermions)]
     if len(modes) == len(charges):
         energies = jnp.stack([charge.energies for charge in modes]).astype(dtype)
-        return ModeCharges(energies, targets, jnp.zeros_like(energies[0]), isinstance(modes[0], Bosons))
+        tilts = jnp.zeros_like(energies[0]) if log_reference is None else -log_reference.astype(dtype)
+        return ModeCharges(energies, targets, tilts, isinstance(modes[0], Bosons))
     products = [charge.parts for charge in charges if isinstance(charge, KroneckerSum)]
     if len(products) == len(charges) and log_reference is None:
         groups = list(zip(*products, strict=True))

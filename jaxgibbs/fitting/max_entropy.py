@@ -41,8 +41,9 @@ def fit_multipliers(
     Args:
         charges: operators or Hermitian matrices, as for `generalized_gibbs_state`; they need not commute.
         targets: `q_k`, shape `(charges,)`, in units of the charges.
-        reference: a positive definite density matrix `omega` (a vector of level probabilities for `Spectrum` charges); then
-            the state minimises the relative entropy to `omega`, and is proportional to `exp(ln omega - lam.Q)`.
+        reference: a positive definite density matrix `omega` (a vector of level probabilities for `Spectrum` charges, of
+            occupations for `Bosons` and `Fermions`); then the state minimises the relative entropy to `omega`, and is
+            proportional to `exp(ln omega - lam.Q)`.
         initial: multipliers to start from.
         target_covariance: covariance matrix of the targets, or their variances.
         copies: number of copies of the state that were measured.
@@ -91,19 +92,25 @@ def fit_multipliers(
 
 
 def _log_reference(reference, charges):
-    """`ln omega` of a density matrix, or of a vector over levels."""
-    if isinstance(charges[0], Bosons | Fermions | KroneckerSum):
+    """`ln omega` of a density matrix, of a vector over levels, or of free modes: `sum_k` of the entries times `n_k`."""
+    first = charges[0]
+    if isinstance(first, KroneckerSum):
         raise ValueError(
-            f"`reference` must be left out for `{type(charges[0]).__name__}` charges; a reference state of free modes "
-            "or independent parts is a further charge of known multiplier, which `fit_expectations` holds fixed."
+            "`reference` must be left out for `KroneckerSum` charges; use their matrices, `Dense(charge.to_dense())`, instead."
         )
-    if isinstance(charges[0], Spectrum):
-        reference = real_vector("reference", reference, charges[0].dim, charges[0].dtype, "level")
-        if is_concrete(reference) and not np.all(np.asarray(reference) > 0):
+    if isinstance(first, Spectrum | Bosons | Fermions):
+        reference = real_vector(
+            "reference", reference, first.dim, first.dtype, "level" if isinstance(first, Spectrum) else "mode"
+        )
+        below = 1 if isinstance(first, Fermions) else np.inf
+        if is_concrete(reference) and not np.all((np.asarray(reference) > 0) & (np.asarray(reference) < below)):
             raise ValueError(
-                f"`reference` must be positive on every level, but its smallest entry is {reference.min()}."
+                f"`reference` must lie between 0 and {below}, both excluded, on every entry, but reaches from "
+                f"{reference.min()} to {reference.max()}."
             )
-        return jnp.log(reference)
+        if isinstance(first, Spectrum):
+            return jnp.log(reference)
+        return jnp.log(reference) - jnp.log1p(reference if isinstance(first, Bosons) else -reference)
     reference = jnp.asarray(reference)
     check_hermitian("reference", reference)
     if reference.shape[0] != charges[0].dim:
@@ -143,6 +150,8 @@ def _state(charges, multipliers, log_reference):
     if isinstance(charges[0], Spectrum):
         first = charges[0]
         extra = Spectrum(log_reference, first.log_degeneracies if first.has_degeneracies else None)
+    elif isinstance(charges[0], Bosons | Fermions):
+        extra = type(charges[0])(log_reference)
     else:
         extra = Dense(log_reference)
     return generalized_gibbs_state((*charges, extra), jnp.append(multipliers, -1.0))

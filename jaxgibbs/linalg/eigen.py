@@ -15,7 +15,6 @@ from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 from jaxtyping import Array, Float, Inexact
 
-
 _SIDE_BY_SIDE = 16  # so many calls are written out: more would cost compile time
 
 

@@ -188,6 +188,20 @@ def test_reference_state():
     np.testing.assert_allclose(weights @ np.arange(3) / weights.sum(), 0.9, atol=1e-13)
 
 
+@pytest.mark.parametrize(("modes", "sign"), [(jg.operators.Bosons, -1), (Fermions, 1)])
+def test_reference_state_of_modes(modes, sign):
+    energies, before = np.array([0.5, 1.0, 2.5]), np.array([0.7, 0.4, 0.2])
+    odds = before / (1 - sign * before)
+    fit = fit_multipliers((modes(energies),), [0.9], reference=before)
+    after = odds * np.exp(-fit.value[0] * energies)
+    np.testing.assert_allclose(energies @ (after / (1 + sign * after)), 0.9, rtol=1e-12)
+    slope = jax.grad(lambda q: fit_multipliers((modes(energies),), q[None], reference=before).value[0])(
+        jnp.asarray(0.9)
+    )
+    spread = after / (1 + sign * after) ** 2
+    np.testing.assert_allclose(slope, -1 / (energies**2 @ spread), rtol=1e-10)  # d<Q>/d lam = -Var Q
+
+
 # -- verdicts --------------------------------------------------------------------------------------------------------
 
 
@@ -435,9 +449,14 @@ def test_wrong_options(options, message):
 
 
 def test_references_of_other_kinds():
-    with pytest.raises(ValueError, match="positive on every level"):
+    with pytest.raises(ValueError, match="between 0 and inf"):
         fit_multipliers((Spectrum([0.0, 1.0]),), [0.1], reference=[1.0, 0.0])
     with pytest.raises(ValueError, match="one entry a level"):
         fit_multipliers((Spectrum([0.0, 1.0]),), [0.1], reference=[1.0])
+    with pytest.raises(ValueError, match="one entry a mode"):
+        fit_multipliers((Fermions([0.0, 1.0]),), [0.1], reference=[0.5])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        fit_multipliers((Fermions([0.0, 1.0]),), [0.1], reference=[0.5, 1.0])
+    part = jg.operators.KroneckerSum((jg.operators.Dense(X), jg.operators.Dense(X)))
     with pytest.raises(ValueError, match="must be left out"):
-        fit_multipliers((Fermions([0.0, 1.0]),), [0.1], reference=[0.5, 0.5])
+        fit_multipliers((part,), [0.1], reference=np.eye(4) / 4)
