@@ -51,4 +51,5 @@ def _tangent(residual, structure, moving, root, leaves, d_moving):
 
     jacobian = jax.jacfwd(residual)(root, jax.tree_util.tree_unflatten(structure, leaves))
     _, d_residual = jax.jvp(moved, ([leaves[k] for k in moving],), (d_moving,))
+    # Not `lineax.linear_solve`: under a derivative it forgets `throw=False`, and one lane without an answer would end a batch.
     return -jnp.linalg.solve(jacobian, d_residual)
