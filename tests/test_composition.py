@@ -16,13 +16,14 @@ import pytest
 
 import jaxgibbs as jg
 from jaxgibbs import fitting, linalg, models, operators, symmetry, units
-from jaxgibbs.operators import SparseTerms, TermSum
+from jaxgibbs.operators import PauliSum, PauliTerms, SparseTerms, TermSum
 
 rng = np.random.default_rng(7)
 TERMS = rng.normal(size=(3, 4, 4)) + 1j * rng.normal(size=(3, 4, 4))
 TERMS = (TERMS + TERMS.conj().swapaxes(1, 2)) / 4
 SPARSE = SparseTerms.from_matrices({"theta": list(TERMS)})
 START = np.array([[0.5, -0.3, 0.8], [0.2, 0.6, -0.4]], np.float32)  # two sets of couplings
+STRINGS = PauliTerms.from_strings(8, {"theta": ["X0 X1 + Y0 Y1", "Z0 Z7 - X3", "Y0 Y7 + Z2"]})
 A, B = TERMS[0].astype(np.complex64), TERMS[1].astype(np.complex64)
 BETA = np.float32(0.8)
 
@@ -72,6 +73,14 @@ def of_gibbs_state(theta):
         + more
         + weigh(state.populations)
         + weigh(state.in_basis(operators.bell_basis().astype(np.float32)))
+    )
+
+
+def of_pauli_sum(theta):
+    operator = PauliSum({"theta": theta}, STRINGS)
+    small = PauliTerms.from_strings(2, {"theta": ["X0 X1", "Z0", "Y0 - Z1"]})
+    return weigh(operator.matvec(jnp.cos(jnp.arange(256.0, dtype=theta.dtype)))) + log_z(
+        PauliSum({"theta": theta}, small)
     )
 
 
@@ -260,6 +269,7 @@ TABLE = {
             (operators.Scaled(theta[0], operators.Dense(A)), TermSum({"theta": theta}, SPARSE), operators.Dense(B))
         )
     ),
+    "operators.PauliSum": of_pauli_sum,
     "operators.Spectrum": lambda theta: of_tree(jg.thermodynamics(operators.Spectrum(theta, 2 * theta), BETA)),
     "operators.Fermions": lambda theta: of_tree(jg.thermodynamics(operators.Fermions(theta), BETA)),
     "operators.Bosons": lambda theta: of_tree(jg.thermodynamics(operators.Bosons(square(theta)), BETA)),
@@ -305,7 +315,10 @@ EXEMPT = {
         "an interface; every operator of the table goes through it",
     ),
     **dict.fromkeys(
-        ("operators.SparseTerms", "operators.BlockStructure", "operators.block_structure", "operators.bell_basis"),
+        tuple(
+            f"operators.{name}"
+            for name in ("SparseTerms", "PauliTerms", "BlockStructure", "block_structure", "bell_basis")
+        ),
         STRUCTURE,
     ),
     **dict.fromkeys(("models.nuclear_spin_weights",), STRUCTURE),
