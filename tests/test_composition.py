@@ -149,8 +149,15 @@ SPINS = tuple(
         "single_spin",
         "spin_dimer",
         "two_level",
+        "heisenberg",
+        "xxz",
+        "xyz",
+        "transverse_ising",
+        "lipkin_meshkov_glick",
+        "p_spin",
     )
 )
+LADDER = models.ladder_lattice(2)
 
 
 def of_spin_models(theta):
@@ -165,8 +172,19 @@ def of_spin_models(theta):
         models.single_spin(3.5, axial=a, rhombic=b, field=c),
         models.spin_dimer(a, spins=(0.5, 1.5), field=theta, single_ion=c),
     ]
-    small = jnp.kron(models.two_level(a, b).to_dense(), jnp.eye(4, dtype=theta.dtype))
+    small = jnp.kron(models.two_level(a, b).to_dense(), jnp.eye(8, dtype=theta.dtype))
+    four = [
+        models.heisenberg(LADDER, a, field=b),
+        models.xxz(LADDER, b, {"leg": a, "rung": c}),
+        models.xyz(LADDER, a, b, c, field=a),
+        models.transverse_ising(LADDER, c, b),
+        models.lipkin_meshkov_glick(15, a, b, c),
+        models.p_spin(4, b, c, maximal_spin=False),
+    ]
     total = sum((1 + 0.3 * k) * model.to_dense() for k, model in enumerate(chains + others))
+    total = jnp.kron(total, jnp.eye(2, dtype=theta.dtype)) + sum(
+        (0.5 + 0.3 * k) * model.to_dense() for k, model in enumerate(four)
+    )
     return jg.log_partition(total + small, jnp.float32(0.1))
 
 
@@ -321,7 +339,11 @@ EXEMPT = {
         ),
         STRUCTURE,
     ),
-    **dict.fromkeys(("models.nuclear_spin_weights",), STRUCTURE),
+    **dict.fromkeys(("models.nuclear_spin_weights", "models.Lattice"), STRUCTURE),
+    **dict.fromkeys(
+        (f"models.{kind}_lattice" for kind in ("chain", "ladder", "square", "triangular", "honeycomb", "kagome")),
+        STRUCTURE,
+    ),
     **dict.fromkeys(
         (f"operators.{kind}Tail" for kind in ("Abstract", "Ladder", "Power", "Rotor", "Logarithmic", "Continuum")),
         "a bound, with derivative zero by definition",
