@@ -16,13 +16,14 @@ import pytest
 
 import jaxgibbs as jg
 from jaxgibbs import fitting, linalg, models, operators, symmetry, units
-from jaxgibbs.operators import SparseTerms, TermSum
+from jaxgibbs.operators import PauliSum, PauliTerms, SparseTerms, TermSum
 
 rng = np.random.default_rng(7)
 TERMS = rng.normal(size=(3, 4, 4)) + 1j * rng.normal(size=(3, 4, 4))
 TERMS = (TERMS + TERMS.conj().swapaxes(1, 2)) / 4
 SPARSE = SparseTerms.from_matrices({"theta": list(TERMS)})
 START = np.array([[0.5, -0.3, 0.8], [0.2, 0.6, -0.4]], np.float32)  # two sets of couplings
+STRINGS = PauliTerms.from_strings(8, {"theta": ["X0 X1 + Y0 Y1", "Z0 Z7 - X3", "Y0 Y7 + Z2"]})
 A, B = TERMS[0].astype(np.complex64), TERMS[1].astype(np.complex64)
 BETA = np.float32(0.8)
 
@@ -72,6 +73,14 @@ def of_gibbs_state(theta):
         + more
         + weigh(state.populations)
         + weigh(state.in_basis(operators.bell_basis().astype(np.float32)))
+    )
+
+
+def of_pauli_sum(theta):
+    operator = PauliSum({"theta": theta}, STRINGS)
+    small = PauliTerms.from_strings(2, {"theta": ["X0 X1", "Z0", "Y0 - Z1"]})
+    return weigh(operator.matvec(jnp.cos(jnp.arange(256.0, dtype=theta.dtype)))) + log_z(
+        PauliSum({"theta": theta}, small)
     )
 
 
@@ -140,8 +149,15 @@ SPINS = tuple(
         "single_spin",
         "spin_dimer",
         "two_level",
+        "heisenberg",
+        "xxz",
+        "xyz",
+        "transverse_ising",
+        "lipkin_meshkov_glick",
+        "p_spin",
     )
 )
+LADDER = models.ladder_lattice(2)
 
 
 def of_spin_models(theta):
@@ -156,8 +172,19 @@ def of_spin_models(theta):
         models.single_spin(3.5, axial=a, rhombic=b, field=c),
         models.spin_dimer(a, spins=(0.5, 1.5), field=theta, single_ion=c),
     ]
-    small = jnp.kron(models.two_level(a, b).to_dense(), jnp.eye(4, dtype=theta.dtype))
+    small = jnp.kron(models.two_level(a, b).to_dense(), jnp.eye(8, dtype=theta.dtype))
+    four = [
+        models.heisenberg(LADDER, a, field=b),
+        models.xxz(LADDER, b, {"leg": a, "rung": c}),
+        models.xyz(LADDER, a, b, c, field=a),
+        models.transverse_ising(LADDER, c, b),
+        models.lipkin_meshkov_glick(15, a, b, c),
+        models.p_spin(4, b, c, maximal_spin=False),
+    ]
     total = sum((1 + 0.3 * k) * model.to_dense() for k, model in enumerate(chains + others))
+    total = jnp.kron(total, jnp.eye(2, dtype=theta.dtype)) + sum(
+        (0.5 + 0.3 * k) * model.to_dense() for k, model in enumerate(four)
+    )
     return jg.log_partition(total + small, jnp.float32(0.1))
 
 
@@ -260,6 +287,7 @@ TABLE = {
             (operators.Scaled(theta[0], operators.Dense(A)), TermSum({"theta": theta}, SPARSE), operators.Dense(B))
         )
     ),
+    "operators.PauliSum": of_pauli_sum,
     "operators.Spectrum": lambda theta: of_tree(jg.thermodynamics(operators.Spectrum(theta, 2 * theta), BETA)),
     "operators.Fermions": lambda theta: of_tree(jg.thermodynamics(operators.Fermions(theta), BETA)),
     "operators.Bosons": lambda theta: of_tree(jg.thermodynamics(operators.Bosons(square(theta)), BETA)),
@@ -305,10 +333,17 @@ EXEMPT = {
         "an interface; every operator of the table goes through it",
     ),
     **dict.fromkeys(
-        ("operators.SparseTerms", "operators.BlockStructure", "operators.block_structure", "operators.bell_basis"),
+        tuple(
+            f"operators.{name}"
+            for name in ("SparseTerms", "PauliTerms", "BlockStructure", "block_structure", "bell_basis")
+        ),
         STRUCTURE,
     ),
-    **dict.fromkeys(("models.nuclear_spin_weights",), STRUCTURE),
+    **dict.fromkeys(("models.nuclear_spin_weights", "models.Lattice"), STRUCTURE),
+    **dict.fromkeys(
+        (f"models.{kind}_lattice" for kind in ("chain", "ladder", "square", "triangular", "honeycomb", "kagome")),
+        STRUCTURE,
+    ),
     **dict.fromkeys(
         (f"operators.{kind}Tail" for kind in ("Abstract", "Ladder", "Power", "Rotor", "Logarithmic", "Continuum")),
         "a bound, with derivative zero by definition",

@@ -51,7 +51,7 @@ def _parameters(function) -> dict[str, inspect.Parameter]:
 
 
 def _is_model(member) -> bool:
-    """Whether `member` is a function that returns an operator and needs no function as a setting."""
+    """Whether `member` is a function that returns an operator and needs no function or lattice as a setting."""
     if not inspect.isfunction(member):
         return False
     signature = inspect.signature(member)
@@ -59,5 +59,8 @@ def _is_model(member) -> bool:
     return (
         isinstance(returned, type)
         and issubclass(returned, AbstractOperator)
-        and not any("Callable" in str(p.annotation) and p.default is p.empty for p in signature.parameters.values())
+        and not any(
+            p.default is p.empty and any(word in str(p.annotation) for word in ("Callable", "Lattice"))
+            for p in signature.parameters.values()
+        )
     )

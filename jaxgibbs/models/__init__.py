@@ -1,6 +1,15 @@
 """Models: functions from couplings to an operator."""
 
+from .lattices import Lattice as Lattice
+from .lattices import chain_lattice as chain_lattice
+from .lattices import honeycomb_lattice as honeycomb_lattice
+from .lattices import kagome_lattice as kagome_lattice
+from .lattices import ladder_lattice as ladder_lattice
+from .lattices import square_lattice as square_lattice
+from .lattices import triangular_lattice as triangular_lattice
 from .clusters import spin_dimer as spin_dimer
+from .collective import lipkin_meshkov_glick as lipkin_meshkov_glick
+from .collective import p_spin as p_spin
 from .free_particles import hopping_chain_modes as hopping_chain_modes
 from .free_particles import xx_chain_modes as xx_chain_modes
 from .molecules import nuclear_spin_weights as nuclear_spin_weights
@@ -14,6 +23,10 @@ from .spectra import hydrogen as hydrogen
 from .spectra import level_scheme as level_scheme
 from .spectra import logarithmic_spectrum as logarithmic_spectrum
 from .spectra import power_law as power_law
+from .spin_lattices import heisenberg as heisenberg
+from .spin_lattices import transverse_ising as transverse_ising
+from .spin_lattices import xxz as xxz
+from .spin_lattices import xyz as xyz
 from .spins import heisenberg_chain as heisenberg_chain
 from .spins import heisenberg_ring as heisenberg_ring
 from .spins import single_spin as single_spin

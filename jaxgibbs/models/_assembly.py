@@ -44,19 +44,9 @@ def tied_or_each(placements: Sequence[Placement], tied: bool) -> list[list[Place
 
 def sparse_terms(dims: Sequence[int], terms: Mapping[str, Sequence[Sequence[Placement]]]) -> SparseTerms:
     """The terms of each named coupling, each the sum of its placements on sites of dimensions `dims`."""
-    size = math.prod(dims)
-    parts = []
-    for number, placements in enumerate(placements for group in terms.values() for placements in group):
-        entries = [embedded_coordinates(matrix, sites, dims) for matrix, sites in placements]
-        if not entries:
-            continue
-        row, column, value = (np.concatenate(part) for part in zip(*entries, strict=True))
-        place, which = np.unique(row * size + column, return_inverse=True)
-        total = np.zeros(len(place), value.dtype)
-        np.add.at(total, which, value)
-        kept = np.abs(total) > 8 * np.finfo(float).eps * np.max(np.abs(value), initial=0.0)
-        parts.append((np.full(kept.sum(), number), place[kept] // size, place[kept] % size, total[kept]))
-    if not parts:
-        parts = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
-    term, row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return SparseTerms(size, {name: len(group) for name, group in terms.items()}, term, row, column, value)
+    entries = []
+    for placements in (placements for group in terms.values() for placements in group):
+        coordinates = [embedded_coordinates(matrix, sites, dims) for matrix, sites in placements]
+        nothing = (np.zeros(0, int), np.zeros(0, int), np.zeros(0))
+        entries.append(tuple(np.concatenate(part) for part in zip(*coordinates or [nothing], strict=True)))
+    return SparseTerms.from_entries(math.prod(dims), {name: len(group) for name, group in terms.items()}, entries)

@@ -12,10 +12,23 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from jaxgibbs.operators.local import pauli_matrices, spin_dimension, spin_matrices, whole_number
-from jaxgibbs.operators.terms import SparseTerms, TermSum
+from jaxgibbs.operators.local import pauli_matrices, spin_dimension, spin_matrices
+from jaxgibbs.operators.pauli import PauliSum
+from jaxgibbs.operators.terms import AbstractTermSum, SparseTerms, TermSum
 
 from ._assembly import check_shape, real_couplings, sparse_terms, tied_or_each
+from ._spin_half import (
+    EXCHANGE,
+    EXCHANGE_XY,
+    EXCHANGE_Z,
+    MINUS_SPIN_Z,
+    SPIN_Z_SQUARED,
+    on_bonds,
+    on_sites,
+    spin_half_sum,
+)
+from .lattices import Lattice, chain_lattice
+from .spin_lattices import transverse_ising
 
 LARGEST_LOG2_DIMENSION = 16
 
@@ -69,7 +82,7 @@ def heisenberg_chain(
     single_ion: ArrayLike = 0.0,
     spin: float = 0.5,
     periodic: bool = False,
-) -> TermSum:
+) -> AbstractTermSum:
     """`H = sum_bonds J S_i . S_{i+1} + sum_i D (S_i^z)^2 - sum_i h S_i^z`; `J > 0` is antiferromagnetic.
 
     A scalar is one coupling tied over the chain, a vector gives each bond or site its own.
@@ -84,23 +97,25 @@ def heisenberg_chain(
         periodic: whether the last site is joined to the first; needs three sites.
 
     Returns:
-        A `TermSum` of dimension `(2 spin + 1)^sites`, real, with couplings `coupling`, `single_ion`, `field`.
+        A real operator of dimension `(2 spin + 1)^sites` with couplings `coupling`, `single_ion`, `field`: for spins 1/2 a
+        `PauliSum`, of up to 30 sites and with the symmetries of the chain in `terms.permutations`, else a `TermSum`.
 
     Raises:
-        ValueError: if a shape does not fit, `periodic` is asked of fewer than three sites, or a value is not finite.
+        ValueError: if there are too many sites, a shape does not fit, `periodic` is asked of fewer than three sites, or a value
+            is not finite.
     """
     return _chain(
         sites,
         spin,
         periodic,
-        bonds={"coupling": (coupling, _exchange)},
-        on_site={"single_ion": (single_ion, _z_squared), "field": (field, _minus_z)},
+        bonds={"coupling": (coupling, _exchange, EXCHANGE)},
+        on_site={"single_ion": (single_ion, _z_squared, SPIN_Z_SQUARED), "field": (field, _minus_z, MINUS_SPIN_Z)},
     )
 
 
 def heisenberg_ring(
     sites: int, coupling: ArrayLike = 1.0, field: ArrayLike = 0.0, *, single_ion: ArrayLike = 0.0, spin: float = 0.5
-) -> TermSum:
+) -> AbstractTermSum:
     """`heisenberg_chain` closed to a ring: `sites` bonds, the last between sites `sites - 1` and 0."""
     return heisenberg_chain(sites, coupling, field, single_ion=single_ion, spin=spin, periodic=True)
 
@@ -113,7 +128,7 @@ def xxz_chain(
     *,
     spin: float = 0.5,
     periodic: bool = False,
-) -> TermSum:
+) -> AbstractTermSum:
     """`H = sum_bonds J (S_i^x S_{i+1}^x + S_i^y S_{i+1}^y + Delta S_i^z S_{i+1}^z) - sum_i h S_i^z`.
 
     `J > 0` is antiferromagnetic in the plane. Linear couplings are `coupling` (`J`, in the plane) and `coupling_z`
@@ -128,7 +143,7 @@ def xxz_chain(
         periodic: whether the last site is joined to the first; needs three sites.
     """
     values = real_couplings(coupling=coupling, anisotropy=anisotropy)
-    count = len(_bonds(sites, periodic))
+    count = len(chain_lattice(sites, periodic=periodic).all_bonds)
     for name, value in values.items():
         check_shape(name, value, (), (count,))
     return _chain(
@@ -136,14 +151,14 @@ def xxz_chain(
         spin,
         periodic,
         bonds={
-            "coupling": (values["coupling"], _exchange_xy),
-            "coupling_z": (values["coupling"] * values["anisotropy"], _exchange_z),
+            "coupling": (values["coupling"], _exchange_xy, EXCHANGE_XY),
+            "coupling_z": (values["coupling"] * values["anisotropy"], _exchange_z, EXCHANGE_Z),
         },
-        on_site={"field": (field, _minus_z)},
+        on_site={"field": (field, _minus_z, MINUS_SPIN_Z)},
     )
 
 
-def xx_chain(sites: int, coupling: ArrayLike = 1.0, field: ArrayLike = 0.0, *, periodic: bool = False) -> TermSum:
+def xx_chain(sites: int, coupling: ArrayLike = 1.0, field: ArrayLike = 0.0, *, periodic: bool = False) -> PauliSum:
     """`H = sum_bonds J (S_i^x S_{i+1}^x + S_i^y S_{i+1}^y) - sum_i h S_i^z` for spins 1/2.
 
     An open chain is free fermions: see `xx_chain_modes`.
@@ -154,8 +169,9 @@ def xx_chain(sites: int, coupling: ArrayLike = 1.0, field: ArrayLike = 0.0, *, p
         field: `h` along z, a scalar or shape `(sites,)`.
         periodic: whether the last site is joined to the first; needs three sites.
     """
-    bonds = {"coupling": (coupling, _exchange_xy)}
-    return _chain(sites, 0.5, periodic, bonds=bonds, on_site={"field": (field, _minus_z)})
+    lattice = chain_lattice(sites, periodic=periodic)
+    parts = on_bonds(lattice, "coupling", coupling, EXCHANGE_XY) | {"field": on_sites(lattice, field, MINUS_SPIN_Z)}
+    return spin_half_sum(lattice.sites, parts, lattice.permutations)
 
 
 def transverse_ising_chain(
@@ -165,7 +181,7 @@ def transverse_ising_chain(
     *,
     longitudinal_field: ArrayLike = 0.0,
     periodic: bool = False,
-) -> TermSum:
+) -> PauliSum:
     """`H = -sum_bonds J sigma_i^z sigma_{i+1}^z - sum_i g sigma_i^x - sum_i h sigma_i^z`, in Pauli matrices.
 
     Unlike the exchange models this one follows the custom of the Ising model: `J > 0` is ferromagnetic.
@@ -177,56 +193,40 @@ def transverse_ising_chain(
         longitudinal_field: `h`, a scalar or shape `(sites,)`; any value but 0 breaks the spin-flip symmetry.
         periodic: whether the last site is joined to the first; needs three sites.
     """
-    return _chain(
-        sites,
-        0.5,
-        periodic,
-        bonds={"coupling": (coupling, _ising)},
-        on_site={
-            "transverse_field": (transverse_field, _minus_pauli_x),
-            "longitudinal_field": (longitudinal_field, _minus_pauli_z),
-        },
-    )
+    lattice = chain_lattice(sites, periodic=periodic)
+    return transverse_ising(lattice, coupling, transverse_field, longitudinal_field=longitudinal_field)
 
 
-def _chain(sites, spin, periodic, *, bonds, on_site) -> TermSum:
-    """Couplings on bonds and sites, each given as `(value, function from the spin to its matrix)`."""
-    places = _bonds(sites, periodic)
+def _chain(sites, spin, periodic, *, bonds, on_site) -> AbstractTermSum:
+    """Couplings on bonds and sites, each given as `(value, function from the spin to its matrix, strings for spin 1/2)`."""
+    lattice = chain_lattice(sites, periodic=periodic)
+    if float(spin) == 0.5:
+        parts = {}
+        for name, (value, _, strings) in bonds.items():
+            parts |= on_bonds(lattice, name, value, strings)
+        parts |= {name: on_sites(lattice, value, strings) for name, (value, _, strings) in on_site.items()}
+        return spin_half_sum(lattice.sites, parts, lattice.permutations)
     if sites * math.log2(spin_dimension(spin)) > LARGEST_LOG2_DIMENSION:
         raise ValueError(
             f"`sites` must be so few that the dimension is at most 2^{LARGEST_LOG2_DIMENSION}, since the terms are stored, but "
             f"{sites} spins {spin:g} have dimension {spin_dimension(spin)}^{sites}."
         )
-    values = real_couplings(**{name: value for name, (value, _) in (bonds | on_site).items()})
+    values = real_couplings(**{name: value for name, (value, *_) in (bonds | on_site).items()})
     for name, value in values.items():
-        check_shape(name, value, (), (len(places),) if name in bonds else (sites,))
+        check_shape(name, value, (), (len(lattice.all_bonds),) if name in bonds else (sites,))
     parts = tuple(
-        (name, matrix, name in bonds, values[name].ndim == 0) for name, (_, matrix) in (bonds | on_site).items()
+        (name, matrix, name in bonds, values[name].ndim == 0) for name, (_, matrix, _) in (bonds | on_site).items()
     )
-    return TermSum(values, _chain_terms(int(sites), float(spin), bool(periodic), parts))
+    return TermSum(values, _chain_terms(lattice, float(spin), parts))
 
 
 @functools.lru_cache(maxsize=64)
-def _chain_terms(
-    sites: int, spin: float, periodic: bool, parts: tuple[tuple[str, Callable, bool, bool], ...]
-) -> SparseTerms:
+def _chain_terms(lattice: Lattice, spin: float, parts: tuple[tuple[str, Callable, bool, bool], ...]) -> SparseTerms:
     terms = {}
-    for name, matrix, on_bonds, tied in parts:
-        places = _bonds(sites, periodic) if on_bonds else [(site,) for site in range(sites)]
+    for name, matrix, joins, tied in parts:
+        places = lattice.all_bonds if joins else [(site,) for site in range(lattice.sites)]
         terms[name] = tied_or_each([(matrix(spin), place) for place in places], tied)
-    return sparse_terms((spin_dimension(spin),) * sites, terms)
-
-
-def _bonds(sites: int, periodic: bool) -> list[tuple[int, int]]:
-    sites = whole_number("sites", sites)
-    if not isinstance(periodic, bool | np.bool_):
-        raise ValueError(f"`periodic` must be True or False, but is {periodic!r}.")
-    if periodic and sites < 3:
-        raise ValueError(
-            f"`sites` must be at least 3 for a ring, but is {sites}; two spins have one bond, as an open chain."
-        )
-    open_bonds = [(i, i + 1) for i in range(sites - 1)]
-    return [*open_bonds, (sites - 1, 0)] if periodic else open_bonds
+    return sparse_terms((spin_dimension(spin),) * lattice.sites, terms)
 
 
 def _exchange_xy(spin):
@@ -249,15 +249,3 @@ def _minus_z(spin):
 
 def _z_squared(spin):
     return spin_matrices(spin)[2] ** 2
-
-
-def _ising(spin):
-    return -4 * _exchange_z(spin)
-
-
-def _minus_pauli_x(spin):
-    return -2 * spin_matrices(spin)[0]
-
-
-def _minus_pauli_z(spin):
-    return -2 * spin_matrices(spin)[2]

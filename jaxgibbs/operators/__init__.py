@@ -8,6 +8,8 @@ from .dense import as_operator as as_operator
 from .dense import hermitian_gradient as hermitian_gradient
 from .terms import SparseTerms as SparseTerms
 from .terms import TermSum as TermSum
+from .pauli import PauliSum as PauliSum
+from .pauli import PauliTerms as PauliTerms
 from .spectrum import Spectrum as Spectrum
 from .tails import AbstractTail as AbstractTail
 from .tails import ContinuumTail as ContinuumTail

@@ -1,6 +1,9 @@
 """What an operator is: `sum_k theta_k T_k`, with the couplings `theta_k` as leaves and the terms `T_k` as structure."""
 
 import abc
+import functools
+import operator as arithmetic
+from collections.abc import Callable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -51,6 +54,10 @@ class AbstractOperator(eqx.Module):
     @abc.abstractmethod
     def matvec(self, vector: Inexact[Array, " dim"]) -> Inexact[Array, " dim"]:
         """The product with a vector of shape `(dim,)`."""
+
+    def linear_map(self) -> Callable[[Inexact[Array, " dim"]], Inexact[Array, " dim"]]:
+        """`matvec` as a function that has prepared what does not depend on the vector, for many products in a row."""
+        return self.matvec
 
     @property
     def space(self) -> tuple:
@@ -117,6 +124,10 @@ class Scaled(AbstractOperator):
     def matvec(self, vector):
         return self.factor * self.operator.matvec(vector)
 
+    def linear_map(self):
+        prepared = self.operator.linear_map()
+        return lambda vector: self.factor * prepared(vector)
+
 
 class Sum(AbstractOperator):
     """A sum of operators on the same space."""
@@ -154,7 +165,12 @@ class Sum(AbstractOperator):
         return total
 
     def matvec(self, vector):
-        total = self.parts[0].matvec(vector)
-        for part in self.parts[1:]:
-            total = total + part.matvec(vector)
-        return total
+        return _summed((part.matvec for part in self.parts), vector)
+
+    def linear_map(self):
+        prepared = [part.linear_map() for part in self.parts]
+        return lambda vector: _summed(prepared, vector)
+
+
+def _summed(maps, vector):
+    return functools.reduce(arithmetic.add, (product(vector) for product in maps))

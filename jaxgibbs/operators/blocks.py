@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Inexact
 
 from .base import AbstractOperator, Scaled, Sum
-from .terms import SparseTerms, TermSum
+from .terms import LARGEST_SPARSE_DIMENSION, AbstractTermSum, SparseTerms, TermSum
 
 
 class BlockStructure:
@@ -49,8 +49,9 @@ def respects(operator: AbstractOperator, structure: BlockStructure) -> bool:
 
 
 def _sparse_terms(operator) -> tuple[SparseTerms, ...] | None:
-    if isinstance(operator, TermSum):
-        return (operator.terms,)
+    if isinstance(operator, AbstractTermSum):
+        stored = isinstance(operator, TermSum) or operator.dim <= LARGEST_SPARSE_DIMENSION
+        return (operator.to_terms().terms,) if stored else None
     if isinstance(operator, Scaled):
         return _sparse_terms(operator.operator)
     if isinstance(operator, Sum):
@@ -82,8 +83,8 @@ def to_blocks(
     """The diagonal blocks of `operator`, stacked by size; the whole matrix where there is no structure."""
     if structure is None:
         return (operator.to_dense(),)
-    if isinstance(operator, TermSum):
-        return _term_blocks(operator, structure)
+    if isinstance(operator, AbstractTermSum):
+        return _term_blocks(operator.to_terms(), structure)
     if isinstance(operator, Scaled):
         return tuple(operator.factor * block for block in to_blocks(operator.operator, structure))
     if isinstance(operator, Sum):

@@ -1,7 +1,8 @@
 """`sum_k theta_k T_k` with sparse static terms: the form in which the models of small systems are written."""
 
+import abc
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Inexact
 
-from jaxgibbs._errors import check_finite, hermitian_tolerance
+from jaxgibbs._errors import check_finite, hermitian_tolerance, is_concrete
 
 from .base import AbstractOperator, inexact
+
+LARGEST_SPARSE_DIMENSION = 2**14
 
 
 class SparseTerms:
@@ -58,6 +61,21 @@ class SparseTerms:
         row, column, value = (np.concatenate([c[i] for c in coordinates]) for i in range(3))
         return cls(flat[0].shape[0], {name: len(group) for name, group in groups.items()}, term, row, column, value)
 
+    @classmethod
+    def from_entries(cls, dim: int, sizes: Mapping[str, int], entries: Sequence[tuple]) -> "SparseTerms":
+        """From the entries `(rows, columns, values)` of each term, of which those at one place are added.
+
+        What is left of them by rounding, 8 eps of the largest, counts as zero: it would join blocks that are separate.
+        """
+        parts = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
+        for number, (row, column, value) in enumerate(entries):
+            place, which = np.unique(np.asarray(row, np.int64) * dim + column, return_inverse=True)
+            total = np.zeros(len(place), np.asarray(value).dtype)
+            np.add.at(total, which.reshape(-1), value)
+            kept = np.abs(total) > 8 * np.finfo(float).eps * np.max(np.abs(value), initial=0.0)
+            parts.append((np.full(kept.sum(), number), place[kept] // dim, place[kept] % dim, total[kept]))
+        return cls(dim, sizes, *(np.concatenate(part) for part in zip(*parts, strict=True)))
+
     @property
     def count(self) -> int:
         """Number of terms."""
@@ -67,6 +85,11 @@ class SparseTerms:
     def names(self) -> tuple[str, ...]:
         """Names of the couplings, in the order of the terms."""
         return tuple(name for name, _ in self.sizes)
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether a matrix element is complex."""
+        return np.iscomplexobj(self.value)
 
     def _check(self):
         for name, index, size in (
@@ -117,7 +140,71 @@ def _coordinates(matrix):
     return row, column, dense[row, column]
 
 
-class TermSum(AbstractOperator):
+class AbstractTermSum(AbstractOperator):
+    """`sum_k theta_k T_k`: the couplings `theta` are named leaves, the terms `T_k` are static.
+
+    Attributes:
+        couplings: a scalar or an array by name; its entries, in C order, go with the terms of that name.
+        terms: what holds the terms, with their `names` and `sizes`; hashed by content.
+    """
+
+    couplings: eqx.AbstractVar[dict[str, Inexact[Array, "..."]]]
+    terms: eqx.AbstractVar[Any]
+
+    @property
+    def dim(self) -> int:
+        return self.terms.dim
+
+    @property
+    def dtype(self):
+        couplings = jnp.result_type(*self.couplings.values())
+        return jnp.result_type(couplings, jnp.complex64) if self.terms.is_complex else couplings
+
+    def coefficients(self) -> Inexact[Array, " terms"]:
+        """All couplings as one vector `theta`."""
+        return jnp.concatenate([jnp.ravel(self.couplings[name]) for name in self.terms.names])
+
+    @abc.abstractmethod
+    def to_terms(self) -> "TermSum":
+        """The equal `TermSum`, whose sparse terms are computed once; dimensions up to `LARGEST_SPARSE_DIMENSION`."""
+
+    def to_sparse(self):
+        """The matrix as a `scipy.sparse.csr_array` of the couplings' values; dimensions as for `to_terms`.
+
+        Raises:
+            ValueError: under a trace, where the couplings have no value.
+        """
+        import scipy.sparse
+
+        stored = self.to_terms()
+        values = stored.weighted_values()
+        if not is_concrete(values):
+            raise ValueError(
+                "`to_sparse` must know the couplings, but they are traced; call it outside `jit` and `grad`."
+            )
+        places = (stored.terms.row, stored.terms.column)
+        return scipy.sparse.coo_array((np.asarray(values), places), shape=(self.dim, self.dim)).tocsr()
+
+
+def checked_couplings(couplings: Mapping[str, ArrayLike], sizes: Mapping[str, int]) -> dict[str, Array]:
+    """The couplings as inexact arrays, one number a term.
+
+    Raises:
+        ValueError: if the names differ, or a coupling is complex, not finite or has not one entry a term.
+    """
+    arrays = {name: inexact(value) for name, value in couplings.items()}
+    if set(arrays) != set(sizes):
+        raise ValueError(f"`couplings` must have the names {sorted(sizes)}, but has {sorted(arrays)}.")
+    for name, size in sizes.items():
+        check_finite(name, arrays[name])
+        if jnp.iscomplexobj(arrays[name]):
+            raise ValueError(f"`{name}` must be real, but has dtype {arrays[name].dtype}.")
+        if arrays[name].size != size:
+            raise ValueError(f"`{name}` must hold {size} numbers, one a term, but holds {arrays[name].size}.")
+    return arrays
+
+
+class TermSum(AbstractTermSum):
     """`sum_k theta_k T_k`: the couplings `theta` are named leaves, the terms `T_k` are static.
 
     Args:
@@ -136,33 +223,8 @@ class TermSum(AbstractOperator):
     terms: SparseTerms = eqx.field(static=True)
 
     def __init__(self, couplings: Mapping[str, ArrayLike], terms: SparseTerms):
-        self.couplings = {name: inexact(value) for name, value in couplings.items()}
+        self.couplings = checked_couplings(couplings, dict(terms.sizes))
         self.terms = terms
-        if set(self.couplings) != set(terms.names):
-            raise ValueError(
-                f"`couplings` must have the names {sorted(terms.names)}, but has {sorted(self.couplings)}."
-            )
-        for name, size in terms.sizes:
-            check_finite(name, self.couplings[name])
-            if jnp.iscomplexobj(self.couplings[name]):
-                raise ValueError(f"`{name}` must be real, but has dtype {self.couplings[name].dtype}.")
-            if self.couplings[name].size != size:
-                raise ValueError(
-                    f"`{name}` must hold {size} numbers, one a term, but holds {self.couplings[name].size}."
-                )
-
-    @property
-    def dim(self) -> int:
-        return self.terms.dim
-
-    @property
-    def dtype(self):
-        couplings = jnp.result_type(*self.couplings.values())
-        return jnp.result_type(couplings, jnp.complex64) if np.iscomplexobj(self.terms.value) else couplings
-
-    def coefficients(self) -> Inexact[Array, " terms"]:
-        """All couplings as one vector `theta`."""
-        return jnp.concatenate([jnp.ravel(self.couplings[name]) for name in self.terms.names])
 
     def weighted_values(self) -> Inexact[Array, " nonzeros"]:
         """`theta_k` times the nonzero elements of `T_k`, in the order of `terms`."""
@@ -173,5 +235,13 @@ class TermSum(AbstractOperator):
         return zeros.at[self.terms.row, self.terms.column].add(self.weighted_values())
 
     def matvec(self, vector):
-        products = self.weighted_values() * vector[self.terms.column]
-        return jax.ops.segment_sum(products, self.terms.row, num_segments=self.dim)
+        return self.linear_map()(vector)
+
+    def linear_map(self):
+        values = self.weighted_values()
+        return lambda vector: jax.ops.segment_sum(
+            values * vector[self.terms.column], self.terms.row, num_segments=self.dim
+        )
+
+    def to_terms(self):
+        return self

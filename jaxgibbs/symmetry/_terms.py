@@ -8,7 +8,7 @@ import numpy as np
 from jaxgibbs._errors import is_concrete
 from jaxgibbs.operators.base import AbstractOperator, Scaled, Sum
 from jaxgibbs.operators.dense import as_operator
-from jaxgibbs.operators.terms import TermSum
+from jaxgibbs.operators.terms import AbstractTermSum
 
 TOLERANCE = 1e-10
 
@@ -21,8 +21,8 @@ def computed_tolerance(least: float) -> float:
 def terms_of(operator) -> Iterator[tuple[str, np.ndarray]]:
     """A name and the matrix of each term `T_k`; what has no static terms counts as one, whose value must be known."""
     operator = as_operator(operator)
-    if isinstance(operator, TermSum):
-        terms = operator.terms
+    if isinstance(operator, AbstractTermSum):
+        terms = operator.to_terms().terms
         for k, name in enumerate(_term_names(operator)):
             chosen = terms.term == k
             matrix = np.zeros((terms.dim, terms.dim), terms.value.dtype)
@@ -37,7 +37,7 @@ def terms_of(operator) -> Iterator[tuple[str, np.ndarray]]:
         yield type(operator).__name__, concrete_matrix("hamiltonian", operator)
 
 
-def _term_names(operator: TermSum) -> Iterator[str]:
+def _term_names(operator: AbstractTermSum) -> Iterator[str]:
     for name in operator.terms.names:
         size = operator.couplings[name].size
         yield from ([f"`{name}`"] if operator.couplings[name].ndim == 0 else [f"`{name}[{i}]`" for i in range(size)])

@@ -9,7 +9,7 @@ import numpy as np
 from jaxgibbs.linalg.eigen import dagger, eigh, matmul
 from jaxgibbs.operators.base import AbstractOperator, Scaled, Sum
 from jaxgibbs.operators.dense import Dense, as_operator
-from jaxgibbs.operators.terms import SparseTerms, TermSum
+from jaxgibbs.operators.terms import AbstractTermSum, SparseTerms, TermSum
 
 from ._terms import TOLERANCE, checked_symmetry, computed_tolerance, relative_defects, terms_of
 
@@ -61,7 +61,7 @@ def sectors(charges: Sequence, *, tolerance: float | None = None) -> tuple[Secto
 def block(hamiltonian, sector: Sector, *, tolerance: float | None = None) -> AbstractOperator:
     """The Hamiltonian on a sector, as an operator with the same couplings.
 
-    A `TermSum` becomes a `TermSum` whose terms are the blocks of the old ones; a matrix becomes a `Dense`.
+    A sum of terms becomes a `TermSum` whose terms are the blocks of the old ones; a matrix becomes a `Dense`.
 
     Raises:
         ValueError: if a term leads out of the sector.
@@ -97,7 +97,7 @@ def check_block(hamiltonian, sector: Sector, *, tolerance: float | None = None) 
 
 
 def _project(operator: AbstractOperator, sector: Sector) -> AbstractOperator:
-    if isinstance(operator, TermSum):
+    if isinstance(operator, AbstractTermSum):
         parts = iter([_clean(_sandwich(term, sector.basis)) for _, term in terms_of(operator)])
         matrices = {name: [next(parts) for _ in range(size)] for name, size in operator.terms.sizes}
         return TermSum(operator.couplings, SparseTerms.from_matrices(matrices))

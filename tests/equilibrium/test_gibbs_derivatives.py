@@ -10,7 +10,7 @@ import scipy.sparse
 import jaxgibbs as jg
 from gibbs_reference import EPS, LEVELS, A, B, H, chain, hermitian, rotated, thermal, unitary
 from jaxgibbs import models
-from jaxgibbs.operators import Dense, Scaled, Spectrum, Sum, TermSum, hermitian_gradient
+from jaxgibbs.operators import Dense, Scaled, Spectrum, Sum, hermitian_gradient
 
 # -- derivatives --------------------------------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ def test_the_gradient_in_couplings_is_minus_beta_times_the_mean_of_their_terms()
             for other, count in hamiltonian.terms.sizes:
                 couplings[other] = one[first : first + count].reshape(np.shape(hamiltonian.couplings[other]))
                 first += count
-            means.append(float(state.expectation(TermSum(couplings, hamiltonian.terms))))
+            means.append(float(state.expectation(type(hamiltonian)(couplings, hamiltonian.terms))))
         start += size
         np.testing.assert_allclose(np.ravel(gradient.couplings[name]), -beta * np.array(means), atol=1e-13)
         np.testing.assert_allclose(np.ravel(forces.couplings[name]), -np.array(means), atol=1e-13)
