@@ -191,6 +191,34 @@ def of_spectra(theta):
     return total + jg.log_partition(models.logarithmic_spectrum(square(b), levels=64), 8.0)
 
 
+def of_quadratic(theta):
+    pairing = jnp.asarray([[0.0, 0.5], [-0.5, 0.0]], theta.dtype) * theta[2]
+    one_body = theta[0] * jnp.eye(2, dtype=theta.dtype) + jnp.asarray([[0.0, 1.0], [1.0, 0.5]], theta.dtype)
+    state = jg.gibbs_state(operators.QuadraticFermions(one_body, pairing), BETA)
+    total = weigh(state.correlation_matrix()) + weigh(state.pairing_matrix()) + state.reduced_entropy((0,))
+    return (
+        total + state.entropy + state.ladder_expectation((0, 1), (1, 0)) + state.product_expectation(one_body, one_body)
+    )
+
+
+def of_quadratic_bosons(theta):
+    one_body = jnp.diag(square(theta[:2])) + 2 * jnp.eye(2, dtype=theta.dtype)
+    state = jg.gibbs_state(operators.QuadraticBosons(one_body, theta[2] * jnp.ones((2, 2), theta.dtype)), BETA)
+    return state.log_partition + weigh(state.correlation_matrix()) + state.reduced_entropy((0,)) + state.heat_capacity
+
+
+FREE_FERMIONS = tuple(
+    f"models.{name}" for name in ("tight_binding", "tight_binding_chain", "ssh_chain", "kitaev_chain")
+)
+
+
+def of_free_fermions(theta):
+    a, b, c = theta
+    metals = [models.tight_binding(4, [(0, 1), (0, 2), (0, 3)], a, b), models.tight_binding_chain(4, b, c)]
+    total = metals[0] + metals[1] + models.ssh_chain(2, c, a) + models.kitaev_chain(4, a, b, c)
+    return log_z(total)
+
+
 MATRICES = tuple(f"operators.{name}" for name in ("Dense", "Scaled", "Sum", "TermSum"))
 UNITS = tuple(
     f"units.{name}" for name in ("convert", "inverse_temperature", "zeeman_energy", "molar_susceptibility", "seconds")
@@ -263,6 +291,8 @@ TABLE = {
     "operators.Spectrum": lambda theta: of_tree(jg.thermodynamics(operators.Spectrum(theta, 2 * theta), BETA)),
     "operators.Fermions": lambda theta: of_tree(jg.thermodynamics(operators.Fermions(theta), BETA)),
     "operators.Bosons": lambda theta: of_tree(jg.thermodynamics(operators.Bosons(square(theta)), BETA)),
+    "operators.QuadraticFermions": of_quadratic,
+    "operators.QuadraticBosons": of_quadratic_bosons,
     "operators.KroneckerSum": lambda theta: of_tree(
         jg.thermodynamics(operators.KroneckerSum([matrix(theta), operators.Fermions(theta)]), BETA)
     ),
@@ -273,6 +303,7 @@ TABLE = {
     # models
     SPINS: of_spin_models,
     SPECTRA: of_spectra,
+    FREE_FERMIONS: of_free_fermions,
     "models.particle_in_potential": of_potential,
     # symmetry
     "symmetry.block": of_block,

@@ -1,6 +1,10 @@
 """Models: functions from couplings to an operator."""
 
 from .clusters import spin_dimer as spin_dimer
+from .free_fermions import kitaev_chain as kitaev_chain
+from .free_fermions import ssh_chain as ssh_chain
+from .free_fermions import tight_binding as tight_binding
+from .free_fermions import tight_binding_chain as tight_binding_chain
 from .free_particles import hopping_chain_modes as hopping_chain_modes
 from .free_particles import xx_chain_modes as xx_chain_modes
 from .molecules import nuclear_spin_weights as nuclear_spin_weights

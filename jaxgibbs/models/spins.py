@@ -128,7 +128,7 @@ def xxz_chain(
         periodic: whether the last site is joined to the first; needs three sites.
     """
     values = real_couplings(coupling=coupling, anisotropy=anisotropy)
-    count = len(_bonds(sites, periodic))
+    count = len(ring_or_chain_bonds(sites, periodic))
     for name, value in values.items():
         check_shape(name, value, (), (count,))
     return _chain(
@@ -191,7 +191,7 @@ def transverse_ising_chain(
 
 def _chain(sites, spin, periodic, *, bonds, on_site) -> TermSum:
     """Couplings on bonds and sites, each given as `(value, function from the spin to its matrix)`."""
-    places = _bonds(sites, periodic)
+    places = ring_or_chain_bonds(sites, periodic)
     if sites * math.log2(spin_dimension(spin)) > LARGEST_LOG2_DIMENSION:
         raise ValueError(
             f"`sites` must be so few that the dimension is at most 2^{LARGEST_LOG2_DIMENSION}, since the terms are stored, but "
@@ -212,12 +212,13 @@ def _chain_terms(
 ) -> SparseTerms:
     terms = {}
     for name, matrix, on_bonds, tied in parts:
-        places = _bonds(sites, periodic) if on_bonds else [(site,) for site in range(sites)]
+        places = ring_or_chain_bonds(sites, periodic) if on_bonds else [(site,) for site in range(sites)]
         terms[name] = tied_or_each([(matrix(spin), place) for place in places], tied)
     return sparse_terms((spin_dimension(spin),) * sites, terms)
 
 
-def _bonds(sites: int, periodic: bool) -> list[tuple[int, int]]:
+def ring_or_chain_bonds(sites: int, periodic: bool) -> list[tuple[int, int]]:
+    """Pairs of neighbours, in order; on a ring the last is `(sites - 1, 0)`."""
     sites = whole_number("sites", sites)
     if not isinstance(periodic, bool | np.bool_):
         raise ValueError(f"`periodic` must be True or False, but is {periodic!r}.")
