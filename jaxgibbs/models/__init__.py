@@ -6,7 +6,9 @@ from .free_fermions import ssh_chain as ssh_chain
 from .free_fermions import tight_binding as tight_binding
 from .free_fermions import tight_binding_chain as tight_binding_chain
 from .free_particles import hopping_chain_modes as hopping_chain_modes
+from .free_particles import transverse_ising_ring_modes as transverse_ising_ring_modes
 from .free_particles import xx_chain_modes as xx_chain_modes
+from .free_particles import xx_ring_modes as xx_ring_modes
 from .molecules import nuclear_spin_weights as nuclear_spin_weights
 from .molecules import rotor as rotor
 from .oscillators import oscillator as oscillator
