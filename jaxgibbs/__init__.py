@@ -28,6 +28,7 @@ from .equilibrium import thermodynamics as thermodynamics
 from .fitting import energy_at_entropy as energy_at_entropy
 from .fitting import entropy_at_energy as entropy_at_energy
 from .fitting import fit_beta as fit_beta
+from .fitting import fit_chemical_potential as fit_chemical_potential
 from .fitting import fit_expectations as fit_expectations
 from .fitting import fit_model as fit_model
 from .fitting import fit_multipliers as fit_multipliers

@@ -218,6 +218,60 @@ def of_spectra(theta):
     return total + jg.log_partition(models.logarithmic_spectrum(square(b), levels=64), 8.0)
 
 
+def of_quadratic(theta):
+    pairing = jnp.asarray([[0.0, 0.5], [-0.5, 0.0]], theta.dtype) * theta[2]
+    one_body = theta[0] * jnp.eye(2, dtype=theta.dtype) + jnp.asarray([[0.0, 1.0], [1.0, 0.5]], theta.dtype)
+    state = jg.gibbs_state(operators.QuadraticFermions(one_body, pairing), BETA)
+    total = weigh(state.correlation_matrix()) + weigh(state.pairing_matrix()) + state.reduced_entropy((0,))
+    return (
+        total + state.entropy + state.ladder_expectation((0, 1), (1, 0)) + state.product_expectation(one_body, one_body)
+    )
+
+
+def of_quadratic_bosons(theta):
+    one_body = jnp.diag(square(theta[:2])) + 2 * jnp.eye(2, dtype=theta.dtype)
+    state = jg.gibbs_state(operators.QuadraticBosons(one_body, theta[2] * jnp.ones((2, 2), theta.dtype)), BETA)
+    return state.log_partition + weigh(state.correlation_matrix()) + state.reduced_entropy((0,)) + state.heat_capacity
+
+
+FREE_FERMIONS = tuple(
+    f"models.{name}" for name in ("tight_binding", "tight_binding_chain", "ssh_chain", "kitaev_chain")
+)
+
+
+RING_MODES = ("models.xx_ring_modes", "models.transverse_ising_ring_modes")
+
+
+def of_free_fermions(theta):
+    a, b, c = theta
+    metals = [models.tight_binding(4, [(0, 1), (0, 2), (0, 3)], a, b), models.tight_binding_chain(4, b, c)]
+    total = metals[0] + metals[1] + models.ssh_chain(2, c, a) + models.kitaev_chain(4, a, b, c)
+    rings = [models.xx_ring_modes(4, b, c), models.transverse_ising_ring_modes(4, c, a)]
+    return log_z(total) + sum(log_z(operators.Fermions(sector)) for sectors in rings for sector in sectors)
+
+
+FIXED = tuple(
+    f"equilibrium.{name}"
+    for name in ("canonical_log_partition", "canonical_occupations", "parity_log_partition", "ring_log_partition")
+)
+
+
+def of_fixed_number(theta):
+    equilibrium = jg.equilibrium
+    modes = operators.Fermions(theta), operators.Bosons(theta)
+    total = sum(equilibrium.canonical_log_partition(m, BETA, 2) for m in modes)
+    total = total + weigh(equilibrium.canonical_occupations(modes[0], BETA, 2))
+    rings = [models.xx_ring_modes(4, theta[0], theta[1]), models.transverse_ising_ring_modes(4, theta[1], theta[2])]
+    total = total + equilibrium.parity_log_partition(theta, BETA, -1)
+    return total + sum(equilibrium.ring_log_partition(sectors, BETA) for sectors in rings)
+
+
+def of_chemical_potential(theta):
+    number = 1.5 + 0.3 * jnp.tanh(theta[0])
+    fits = [jg.fit_chemical_potential(kind(theta), BETA, number) for kind in (operators.Fermions, operators.Bosons)]
+    return fits[0].value + fits[1].value
+
+
 MATRICES = tuple(f"operators.{name}" for name in ("Dense", "Scaled", "Sum", "TermSum"))
 UNITS = tuple(
     f"units.{name}" for name in ("convert", "inverse_temperature", "zeeman_energy", "molar_susceptibility", "seconds")
@@ -246,7 +300,13 @@ TABLE = {
     "gibbs_state": of_gibbs_state,
     "thermal_spectrum": lambda theta: weigh(jax.vmap(jg.thermal_spectrum(matrix(theta)).heat_capacity)(theta[:2])),
     "generalized_gibbs_state": lambda theta: of_state(jg.generalized_gibbs_state(of_charges(theta), theta[1:])),
+    FIXED: of_fixed_number,
     # fitting
+    "fit_chemical_potential": of_chemical_potential,
+    "fitting.multipliers_of_occupations": lambda theta: weigh(
+        fitting.multipliers_of_occupations(jax.nn.sigmoid(theta))
+        + fitting.multipliers_of_occupations(square(theta), bosonic=True)
+    ),
     "fit_multipliers": lambda theta: weigh(jg.fit_multipliers(of_charges(theta), targets(theta), copies=10.0).value),
     "fit_expectations": lambda theta: weigh(
         jg.fit_expectations(
@@ -291,6 +351,8 @@ TABLE = {
     "operators.Spectrum": lambda theta: of_tree(jg.thermodynamics(operators.Spectrum(theta, 2 * theta), BETA)),
     "operators.Fermions": lambda theta: of_tree(jg.thermodynamics(operators.Fermions(theta), BETA)),
     "operators.Bosons": lambda theta: of_tree(jg.thermodynamics(operators.Bosons(square(theta)), BETA)),
+    "operators.QuadraticFermions": of_quadratic,
+    "operators.QuadraticBosons": of_quadratic_bosons,
     "operators.KroneckerSum": lambda theta: of_tree(
         jg.thermodynamics(operators.KroneckerSum([matrix(theta), operators.Fermions(theta)]), BETA)
     ),
@@ -301,6 +363,7 @@ TABLE = {
     # models
     SPINS: of_spin_models,
     SPECTRA: of_spectra,
+    (*FREE_FERMIONS, *RING_MODES): of_free_fermions,
     "models.particle_in_potential": of_potential,
     # symmetry
     "symmetry.block": of_block,

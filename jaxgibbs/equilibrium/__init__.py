@@ -14,5 +14,9 @@ from .gibbs import heat_capacity as heat_capacity
 from .gibbs import log_partition as log_partition
 from .gibbs import thermal_spectrum as thermal_spectrum
 from .gibbs import thermodynamics as thermodynamics
+from .fixed_number import canonical_log_partition as canonical_log_partition
+from .fixed_number import canonical_occupations as canonical_occupations
+from .fixed_number import parity_log_partition as parity_log_partition
+from .fixed_number import ring_log_partition as ring_log_partition
 from .generalized import GeneralizedGibbsState as GeneralizedGibbsState
 from .generalized import generalized_gibbs_state as generalized_gibbs_state

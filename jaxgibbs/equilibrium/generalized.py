@@ -11,6 +11,8 @@ from jaxgibbs.operators import (
     Bosons,
     Fermions,
     KroneckerSum,
+    QuadraticBosons,
+    QuadraticFermions,
     Scaled,
     Spectrum,
     Sum,
@@ -18,6 +20,7 @@ from jaxgibbs.operators import (
     simplify,
 )
 from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.quadratic import as_quadratic
 
 from .gibbs import thermal_spectrum
 from .methods import AbstractMethod, Auto
@@ -101,7 +104,7 @@ def generalized_gibbs_state(
 
     Args:
         charges: operators or Hermitian matrices on one space; or all `Spectrum`, diagonal in one basis; or all `Bosons`,
-            or all `Fermions`, on the same modes.
+            or all `Fermions`, on the same modes; or quadratic operators of one kind, with `Bosons` or `Fermions` among them.
         multipliers: `lam_k`, real and finite, shape `(charges,)`, in units of 1 / charge.
         method: as for `gibbs_state`.
 
@@ -131,6 +134,9 @@ def checked_charges(charges) -> tuple[AbstractOperator, ...]:
         raise ValueError("`charges` must have at least one operator, but is empty.")
     if len({charge.dim for charge in charges}) > 1:
         raise ValueError(f"`charges` must act on one space, but have dimensions {[charge.dim for charge in charges]}.")
+    for kind in (QuadraticBosons, QuadraticFermions):
+        if any(isinstance(charge, kind) for charge in charges):
+            return tuple(as_quadratic(charge, kind) for charge in charges)
     structured = {type(charge) for charge in charges if isinstance(charge, Spectrum | Bosons | Fermions)}
     if structured and len({type(charge) for charge in charges}) > 1:
         names = sorted({type(charge).__name__ for charge in charges})

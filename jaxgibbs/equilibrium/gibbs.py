@@ -17,7 +17,9 @@ from jaxgibbs.operators import (
     simplify,
 )
 from jaxgibbs.operators.dense import checked_matrix
+from jaxgibbs.operators.quadratic import AbstractQuadratic
 
+from . import gaussian
 from .exact import matrices_of, matrix_spectrum
 from .levels import LevelSpectrum
 from .methods import AbstractMethod, Auto, Exact
@@ -73,7 +75,12 @@ def thermal_spectrum(hamiltonian, *, method: AbstractMethod = Auto()) -> Abstrac
         return FermionSpectrum(operator)
     if isinstance(operator, KroneckerSum):
         return ProductSpectrum(tuple(thermal_spectrum(part, method=method) for part in operator.parts))
-    return matrix_spectrum(operator, method if isinstance(method, Exact) else Exact())
+    exact = method if isinstance(method, Exact) else Exact()
+    return (
+        gaussian.gaussian_spectrum(operator, exact)
+        if isinstance(operator, AbstractQuadratic)
+        else matrix_spectrum(operator, exact)
+    )
 
 
 def _prepared(hamiltonian, method) -> AbstractOperator:
@@ -88,17 +95,19 @@ def _on_levels(operator: AbstractOperator, beta) -> Scalar:
 
 
 def _has_matrix(operator: AbstractOperator) -> bool:
-    return not isinstance(operator, Spectrum | Bosons | Fermions | KroneckerSum)
+    return not isinstance(operator, Spectrum | Bosons | Fermions | AbstractQuadratic | KroneckerSum)
 
 
-def _pure(quantity, name: str):
-    """A function of `(hamiltonian, beta)` from a `quantity` of `(s, blocks)` and the state's property `name`."""
+def _pure(quantity, of_quadratic, name: str):
+    """A function of `(hamiltonian, beta)` from those of a matrix and of a quadratic operator, and the state's property `name`."""
     of_matrices = family.from_matrices(quantity)
 
     def function(hamiltonian, beta, method):
         operator, beta = _prepared(hamiltonian, method), checked_beta(beta)
         if _has_matrix(operator):
             return of_matrices(_on_levels(operator, beta), matrices_of(operator, block_structure(operator)))
+        if isinstance(operator, AbstractQuadratic):
+            return of_quadratic(operator, beta)
         return getattr(thermal_spectrum(operator, method=method).at(beta), name)
 
     return function
@@ -113,10 +122,10 @@ def _every(s, blocks) -> tuple[Scalar, ...]:
     )
 
 
-_log_partition = _pure(family.log_trace_exp, "log_partition")
-_energy = _pure(family.mean, "energy")
-_entropy = _pure(family.entropy, "entropy")
-_heat_capacity = _pure(family.heat_capacity, "heat_capacity")
+_log_partition = _pure(family.log_trace_exp, gaussian.log_partition, "log_partition")
+_energy = _pure(family.mean, gaussian.energy, "energy")
+_entropy = _pure(family.entropy, gaussian.entropy, "entropy")
+_heat_capacity = _pure(family.heat_capacity, gaussian.heat_capacity, "heat_capacity")
 _every_of_matrices = family.from_matrices(_every)
 
 
@@ -160,6 +169,8 @@ def thermodynamics(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Aut
         log_z, u, s, c = _every_of_matrices(
             _on_levels(operator, beta), matrices_of(operator, block_structure(operator))
         )
+    elif isinstance(operator, AbstractQuadratic):
+        log_z, u, s, c = gaussian.every(operator, beta)
     else:
         state = thermal_spectrum(operator, method=method).at(beta)
         log_z, u, s, c = state.log_partition, state.energy, state.entropy, state.heat_capacity

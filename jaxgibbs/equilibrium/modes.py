@@ -20,7 +20,7 @@ class FermionSpectrum(AbstractThermalSpectrum):
     operator: Fermions
 
     def _x(self, beta):
-        return _exponent(beta, self.operator.energies)
+        return exponent(beta, self.operator.energies)
 
     def _magnitude(self, beta):
         """`|x|`, with the derivative +1 at 0: even functions of `x` written with it are right to every order."""
@@ -79,7 +79,7 @@ class BosonSpectrum(AbstractThermalSpectrum):
     operator: Bosons
 
     def _x(self, beta):
-        x = _exponent(beta, self.operator.energies)
+        x = exponent(beta, self.operator.energies)
         if is_concrete(x) and not np.all(np.asarray(x) > 0):
             raise NotTraceClass(
                 "Every mode must have `beta * energy > 0` (a chemical potential below the lowest mode), but the smallest is "
@@ -156,7 +156,7 @@ def _mode_covariance(observables, operator, spread):
     return jnp.einsum("ak,bk,k->ab", values, values, spread, precision="highest")
 
 
-def _exponent(beta, energies):
+def exponent(beta, energies):
     """`beta e_k`, 0 for a mode at zero energy also at infinite `beta`."""
     beta, zero = jnp.asarray(beta, energies.dtype), energies == 0
     x = jnp.where(zero, jnp.where(jnp.isinf(beta), 0, beta) * energies, beta * jnp.where(zero, 1, energies))

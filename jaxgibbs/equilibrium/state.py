@@ -84,6 +84,26 @@ class AbstractThermalSpectrum(eqx.Module):
             "Eigenvectors need a Hamiltonian of one matrix; build it with `Dense(hamiltonian.to_dense())`."
         )
 
+    def correlation_matrix(self, beta: Scalar) -> Inexact[Array, "sites sites"]:
+        """`<c_i^dagger c_j>`."""
+        raise _only_gaussian("correlation_matrix")
+
+    def pairing_matrix(self, beta: Scalar) -> Inexact[Array, "sites sites"]:
+        """`<c_i c_j>`."""
+        raise _only_gaussian("pairing_matrix")
+
+    def product_expectation(self, beta: Scalar, a, b) -> Inexact[Array, ""]:
+        """`Tr(rho A B)`."""
+        raise _only_gaussian("product_expectation")
+
+    def ladder_expectation(self, beta: Scalar, created, annihilated) -> Inexact[Array, ""]:
+        """`<c_i^dagger ... c_j ...>`."""
+        raise _only_gaussian("ladder_expectation")
+
+    def reduced_entropy(self, beta: Scalar, sites, order: float = 1.0) -> Scalar:
+        """Entropy of the state of some sites."""
+        raise _only_gaussian("reduced_entropy")
+
     def part(self, index: int) -> "AbstractThermalSpectrum":
         """The spectrum of one part of a `KroneckerSum`."""
         raise ValueError("`part` must be asked of a `KroneckerSum`; use `reduced` for other composite systems.")
@@ -193,6 +213,36 @@ class GibbsState(eqx.Module):
         """Kubo-Mori covariances of all pairs: minus the derivative of `<A>` along B in the exponent."""
         return self.spectrum.covariance_matrix(self.beta, tuple(observables))
 
+    def correlation_matrix(self) -> Inexact[Array, "sites sites"]:
+        """`<c_i^dagger c_j>` at `i, j`, of a quadratic Hamiltonian."""
+        return self.spectrum.correlation_matrix(self.beta)
+
+    def pairing_matrix(self) -> Inexact[Array, "sites sites"]:
+        """`<c_i c_j>` at `i, j`, of a quadratic Hamiltonian."""
+        return self.spectrum.pairing_matrix(self.beta)
+
+    def product_expectation(self, a, b) -> Inexact[Array, ""]:
+        """`Tr(rho A B)` of two quadratic operators in the state of a third, by Wick's theorem; complex if they are."""
+        return self.spectrum.product_expectation(self.beta, a, b)
+
+    def ladder_expectation(self, created: tuple[int, ...], annihilated: tuple[int, ...]) -> Inexact[Array, ""]:
+        """`<c_i^dagger c_j^dagger ... c_k c_l ...>` of a quadratic Hamiltonian, by Wick's theorem.
+
+        Args:
+            created: sites `i, j, ...`, from left to right.
+            annihilated: sites `k, l, ...`, from left to right; at most eight operators together.
+        """
+        return self.spectrum.ladder_expectation(self.beta, created, annihilated)
+
+    def reduced_entropy(self, sites: tuple[int, ...], order: float = 1.0) -> Scalar:
+        """Entropy of the state of some sites of a quadratic Hamiltonian, in nats (Peschel 2003).
+
+        Args:
+            sites: which, different from one another.
+            order: of Renyi's entropy; 1 is von Neumann's.
+        """
+        return self.spectrum.reduced_entropy(self.beta, sites, order)
+
     def susceptibility(self, a, b) -> Scalar:
         """Isothermal susceptibility `d<A>/df` for `H - f B`: `beta` times the Kubo-Mori covariance; NaN at `beta = +-inf`."""
         return jnp.where(jnp.isinf(self.beta), jnp.nan, self.beta) * self.covariance(a, b)
@@ -215,6 +265,13 @@ def checked_beta(beta: ArrayLike) -> Scalar:
     if is_concrete(beta) and np.isnan(np.asarray(beta)):
         raise ValueError("`beta` must be a number from -inf to +inf, but is NaN.")
     return beta
+
+
+def _only_gaussian(name: str) -> ValueError:
+    return ValueError(
+        f"`{name}` must be asked of the state of a `QuadraticFermions` or `QuadraticBosons`; other states have "
+        "`expectation` and `reduced`."
+    )
 
 
 def no_matrix(operator: AbstractOperator, what: str) -> ValueError:

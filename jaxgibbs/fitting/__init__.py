@@ -11,5 +11,7 @@ from .expectations import fit_expectations as fit_expectations
 from .thermometry import ThermometryBounds as ThermometryBounds
 from .thermometry import fit_beta as fit_beta
 from .thermometry import thermometry_bounds as thermometry_bounds
+from .chemical_potential import fit_chemical_potential as fit_chemical_potential
+from .chemical_potential import multipliers_of_occupations as multipliers_of_occupations
 from .legendre import energy_at_entropy as energy_at_entropy
 from .legendre import entropy_at_energy as entropy_at_energy

@@ -1,9 +1,11 @@
 """The scalar functions that act on Hermitian matrices, with where they are analytic and their stable differences."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from .divided_differences import Analytic
@@ -120,3 +122,69 @@ def _bose_radius(x: Array) -> Array:
 
 
 BOSE = Analytic(_bose, _bose_radius, _bose_pair)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cumulant:
+    """The cumulant of order `order >= 1` of the occupation of one mode, `phi_1 = <n>`, `phi_{k+1} = -phi_k'`.
+
+    Bosons: continued to `x < 0` by `phi_k(-x) = (-1)^k phi_k(x)`, as symplectic spectra `+-w` need it.
+    """
+
+    order: int
+    bosonic: bool
+
+    def __call__(self, x: Array) -> Array:
+        if self.bosonic:
+            sign = jnp.where(x.real < 0, -1, 1)
+            n = _bose(sign * x)
+            other = 1 + n
+        else:
+            sign, n, other = 1, _fermi(x), _fermi(-x)
+        if self.order == 1:
+            return sign * n
+        polynomial = self._polynomial()
+        return sign**self.order * n * other * sum(float(c) * n**k for k, c in enumerate(polynomial.coef) if c)
+
+    def _polynomial(self) -> np.polynomial.Polynomial:
+        """`Q_k` with `phi_k = n (1 -+ n) Q_k(n)`, from `n' = -n (1 -+ n)`."""
+        spread = np.polynomial.Polynomial([0, 1, 1 if self.bosonic else -1])
+        polynomial = np.polynomial.Polynomial([1.0])
+        for _ in range(self.order - 2):
+            polynomial = (spread * polynomial).deriv()
+        return polynomial
+
+
+def _bose_pair_signed(x: Array, y: Array) -> Array:
+    same = (x > 0) == (y > 0)
+    near = _bose_pair(jnp.abs(x), jnp.abs(jnp.where(same, y, x)))
+    function = _Cumulant(1, True)
+    return jnp.where(same, near, (function(x) - function(y)) / jnp.where(same, 1, x - y))
+
+
+def _bose_radius_signed(x: Array) -> Array:
+    return _bose_radius(jnp.abs(x))
+
+
+@functools.cache
+def cumulant(order: int, *, bosonic: bool) -> Analytic:
+    """The cumulant of order `order` of the occupation of a mode as a function of `x = beta e`."""
+    if bosonic:
+        return Analytic(_Cumulant(order, True), _bose_radius_signed, _bose_pair_signed if order == 1 else None)
+    return FERMI if order == 1 else Analytic(_Cumulant(order, False), _fermi_radius)
+
+
+def _sign(x: Array) -> Array:
+    return jnp.where(x.real < 0, -1, 1).astype(x.dtype)
+
+
+def _sign_pair(x: Array, y: Array) -> Array:
+    same = (x > 0) == (y > 0)
+    return jnp.where(same, 0, 2 / jnp.where(same, 1, jnp.abs(x) + jnp.abs(y)))
+
+
+def _magnitude(x: Array) -> Array:
+    return _distance_to_zero(jnp.abs(x))
+
+
+SIGN = Analytic(_sign, _magnitude, _sign_pair)

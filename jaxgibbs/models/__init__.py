@@ -10,8 +10,14 @@ from .lattices import triangular_lattice as triangular_lattice
 from .clusters import spin_dimer as spin_dimer
 from .collective import lipkin_meshkov_glick as lipkin_meshkov_glick
 from .collective import p_spin as p_spin
+from .free_fermions import kitaev_chain as kitaev_chain
+from .free_fermions import ssh_chain as ssh_chain
+from .free_fermions import tight_binding as tight_binding
+from .free_fermions import tight_binding_chain as tight_binding_chain
 from .free_particles import hopping_chain_modes as hopping_chain_modes
+from .free_particles import transverse_ising_ring_modes as transverse_ising_ring_modes
 from .free_particles import xx_chain_modes as xx_chain_modes
+from .free_particles import xx_ring_modes as xx_ring_modes
 from .molecules import nuclear_spin_weights as nuclear_spin_weights
 from .molecules import rotor as rotor
 from .oscillators import oscillator as oscillator

@@ -19,6 +19,8 @@ from .tails import PowerTail as PowerTail
 from .tails import RotorTail as RotorTail
 from .modes import Bosons as Bosons
 from .modes import Fermions as Fermions
+from .quadratic import QuadraticBosons as QuadraticBosons
+from .quadratic import QuadraticFermions as QuadraticFermions
 from .kronecker import KroneckerSum as KroneckerSum
 from .bases import bell_basis as bell_basis
 from .algebra import simplify as simplify

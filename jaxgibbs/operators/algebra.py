@@ -9,6 +9,14 @@ from jaxgibbs._errors import UnboundedBelow, is_concrete, nan_unless
 from .base import AbstractOperator, Scaled, Sum
 from .kronecker import KroneckerSum
 from .modes import Bosons, Fermions
+from .quadratic import (
+    AbstractQuadratic,
+    QuadraticBosons,
+    QuadraticFermions,
+    as_quadratic,
+    quadratic_sum,
+    scaled_quadratic,
+)
 from .spectrum import Spectrum
 from .tails import AbstractTail
 
@@ -37,7 +45,7 @@ class ScaledTail(AbstractTail):
 
 
 def simplify(operator: AbstractOperator) -> AbstractOperator:
-    """Fold `Scaled` and `Sum` into `Spectrum`, `Bosons`, `Fermions` or `KroneckerSum` where they stay of that kind."""
+    """Fold `Scaled` and `Sum` into a spectrum, modes, a quadratic operator or a `KroneckerSum` where they stay of that kind."""
     if isinstance(operator, Scaled):
         return _scaled(operator.factor, simplify(operator.operator), operator)
     if isinstance(operator, Sum):
@@ -48,6 +56,9 @@ def simplify(operator: AbstractOperator) -> AbstractOperator:
                 return kind(sum(modes[1:], modes[0]))
         if len(parts) == 1:
             return parts[0]
+        for kind, modes in ((QuadraticBosons, Bosons), (QuadraticFermions, Fermions)):
+            if all(isinstance(part, kind | modes) for part in parts):
+                return quadratic_sum([as_quadratic(part, kind) for part in parts])
         spectra = [part for part in parts if isinstance(part, Spectrum)]
         if len(spectra) == len(parts):
             return _summed(spectra)
@@ -61,6 +72,8 @@ def simplify(operator: AbstractOperator) -> AbstractOperator:
 def _scaled(factor, inner, original):
     if isinstance(inner, Bosons | Fermions):
         return type(inner)(factor * inner.energies)
+    if isinstance(inner, AbstractQuadratic):
+        return scaled_quadratic(factor, inner)
     if isinstance(inner, KroneckerSum):
         return KroneckerSum(tuple(simplify(Scaled(factor, part)) for part in inner.parts))
     if isinstance(inner, Spectrum):

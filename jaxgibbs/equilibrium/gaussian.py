@@ -1,0 +1,384 @@
+"""Thermal spectra of quadratic Hamiltonians: Gaussian states of thousands of fermions or bosons, from one decomposition.
+
+Fermions: the one-body matrix, or with pairing the Bogoliubov-de Gennes matrix `M`, is Hermitian, and everything is a function
+of it. Bosons with pairing: with the Cholesky factor `M = L L^dagger` the Hermitian `W = L^dagger eta L`, `eta = diag(1, -1)`,
+has the symplectic spectrum `+-w` (Colpa 1978), and everything is a function of `W`. No Bogoliubov vector is differentiated.
+"""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgibbs._errors import NotTraceClass, is_concrete, nan_unless
+from jaxgibbs.linalg import Decomposition, dagger, decompose, eigvalsh, matmul
+from jaxgibbs.linalg import exponential_family as family
+from jaxgibbs.linalg.chains import chain
+from jaxgibbs.linalg.functions import cumulant
+from jaxgibbs.linalg.hermitian import single_levels
+from jaxgibbs.operators import (
+    BlockStructure,
+    Dense,
+    QuadraticBosons,
+    QuadraticFermions,
+    block_structure,
+)
+from jaxgibbs.operators.blocks import from_blocks, to_blocks
+from jaxgibbs.operators.quadratic import AbstractQuadratic, as_quadratic
+
+from . import mode_sums
+from .methods import Exact
+from .mode_sums import Statistics
+from .state import AbstractThermalSpectrum, Scalar, no_matrix, smooth_inside
+from .wick import contractions, ladder_expectation, subsystem_entropy
+
+
+class GaussianSpectrum(AbstractThermalSpectrum):
+    """Modes of a `QuadraticFermions` or `QuadraticBosons`; observables are quadratic operators or one-body matrices."""
+
+    operator: AbstractQuadratic
+    blocks: family.Blocks
+    factor: Float[Array, "doubled doubled"] | None  # L, for bosons with pairing
+    structure: BlockStructure | None = eqx.field(static=True)
+
+    @property
+    def statistics(self) -> Statistics:
+        return _statistics(self.operator)
+
+    def _beta(self, beta):
+        beta = jnp.asarray(beta, self.blocks[0].eigenvalues.dtype)
+        if isinstance(self.operator, QuadraticBosons):
+            _check_bosons(self.operator.paired, beta, family.spectrum_of(self.blocks))
+            if self.operator.paired:
+                beta = nan_unless(beta > 0, beta)
+        return beta
+
+    def log_partition(self, beta):
+        beta = self._beta(beta)
+        return _log_partition(self.operator, beta, _log_partition_parts(self.statistics, beta, self.blocks))
+
+    def energy(self, beta):
+        return _energy(self.statistics, self._beta(beta), self.blocks) + _constant(self.operator)
+
+    def energy_variance(self, beta):
+        return mode_sums.energy_cumulant(2, self.statistics, self._beta(beta), self.blocks)
+
+    def entropy(self, beta):
+        return mode_sums.entropy(self.statistics, self._beta(beta), self.blocks)
+
+    def heat_capacity(self, beta):
+        return mode_sums.heat_capacity(self.statistics, self._beta(beta), self.blocks)
+
+    def renyi_entropy(self, beta, order):
+        return mode_sums.renyi_entropy(self.statistics, float(order), self._beta(beta), self.blocks)
+
+    def mode_energies(self) -> Float[Array, " modes"]:
+        """Energies of the modes, ascending; with pairing those that are not negative.
+
+        Each is differentiable once where it is not degenerate, NaN otherwise.
+        """
+        levels = jnp.concatenate([jnp.ravel(single_levels(block)) for block in self.blocks])
+        levels = levels[jnp.argsort(jax.lax.stop_gradient(levels))]
+        return levels[self.operator.dim :] if self.operator.paired else levels
+
+    def populations(self, beta):
+        """Occupations of the modes, in the order of `mode_energies`."""
+        energies = self.mode_energies()
+        return mode_sums.of_modes(self.statistics, self._beta(beta), energies).populations(beta)
+
+    def density_matrix(self, beta):
+        if isinstance(self.operator, QuadraticBosons):
+            raise no_matrix(self.operator, "`density_matrix`")
+        matrix = decompose(Dense(self.operator.to_dense()).to_dense())
+        return family.gibbs_matrices(-self._beta(beta), (matrix,))[0]
+
+    def expectation(self, beta, observable):
+        observable = self._quadratic(observable)
+        occupied, _ = self._occupied(beta)
+        if self.operator.paired and observable.paired:
+            return family.trace_product(occupied, observable.nambu().to_dense()) / 2 + _constant(observable)
+        n = self.operator.dim
+        return family.trace_product(occupied[:n, :n], observable.one_body())
+
+    @property
+    def _is_bosonic(self) -> bool:
+        return isinstance(self.operator, QuadraticBosons)
+
+    def covariance_matrix(self, beta, observables):
+        if not observables:
+            raise ValueError("`observables` must have at least one operator, but is empty.")
+        operators = [self._quadratic(observable) for observable in observables]
+        if any(operator.paired for operator in operators) and not self.operator.paired:
+            return self._doubled().covariance_matrix(beta, tuple(operators))
+        beta, statistics = self._beta(beta), self.statistics
+        doubled = self.operator.paired
+        matrices = jnp.stack([(o.nambu() if doubled else o.matrix).to_dense() for o in operators])
+        matrices = self._to_core(matrices)
+        block = self._one_block()
+        (nodes,) = mode_sums.exponents(beta, (block,))
+        one = functools.partial(
+            chain,
+            cumulant(1, bosonic=statistics.bosonic),
+            (0, 0),
+            mode_sums.exponent_of(beta, block),
+            nodes,
+            block.vectors,
+        )
+        slopes = (
+            -statistics.weight * jnp.einsum("aij,bji->ab", matrices, jax.vmap(one)(matrices), precision="highest").real
+        )
+        if statistics.bosonic and statistics.mirrored:  # coth(x / 2) / 2 = phi_1 + sign / 2
+            sign = functools.partial(
+                chain, mode_sums.SIGN, (0, 0), mode_sums.exponent_of(beta, block), nodes, block.vectors
+            )
+            slopes = (
+                slopes - jnp.einsum("aij,bji->ab", matrices, jax.vmap(sign)(matrices), precision="highest").real / 4
+            )
+        return slopes
+
+    def product_expectation(self, beta, a, b):
+        """`Tr(rho A B)` of two quadratic operators, by Wick's theorem."""
+        a, b = self._quadratic(a), self._quadratic(b)
+        if (a.paired or b.paired) and not self.operator.paired:
+            return self._doubled().product_expectation(beta, a, b)
+        occupied, empty = self._occupied(beta)
+        doubled = self.operator.paired
+        left, right = ((o.nambu() if doubled else o.matrix).to_dense() for o in (a, b))
+        inner = matmul(matmul(occupied, left), matmul(empty, right))
+        return self.expectation(beta, a) * self.expectation(beta, b) + self.statistics.weight * jnp.trace(inner)
+
+    def correlation_matrix(self, beta):
+        """`<c_i^dagger c_j>` at `i, j`."""
+        n = self.operator.dim
+        return self._occupied(beta)[0][:n, :n].T
+
+    def pairing_matrix(self, beta):
+        """`<c_i c_j>` at `i, j`; zero without pairing."""
+        n = self.operator.dim
+        if not self.operator.paired:
+            return jnp.zeros((n, n), self.operator.dtype)
+        return self._occupied(beta)[0][:n, n:].T
+
+    def ladder_expectation(self, beta, created, annihilated):
+        """`<c_i^dagger ... c_j ...>`, by Wick's theorem."""
+        correlations, pairs = self.correlation_matrix(beta), self.pairing_matrix(beta)
+        return ladder_expectation(contractions(correlations, pairs), created, annihilated, self.operator.sign)
+
+    def reduced_entropy(self, beta, sites, order: float = 1.0):
+        """Entropy of the state of some sites, von Neumann's or Renyi's."""
+        return subsystem_entropy(self._occupied(beta)[0], self.operator, sites, float(order))
+
+    def explain(self):
+        kind = "fermions" if not self._is_bosonic else "bosons"
+        size = f"one block of {self.blocks[0].dim}" if self.structure is None else self.structure.describe()
+        form = "Bogoliubov matrix" if self.operator.paired else "one-body matrix"
+        return (
+            f"Gaussian state of {self.operator.dim} sites of {kind}: exact diagonalisation of the {form}, {size}; "
+            "error: rounding, eps (1 + beta ||M||) relative to ||M||"
+        )
+
+    # -- inside --
+
+    def _quadratic(self, observable) -> AbstractQuadratic:
+        quadratic = as_quadratic(observable, QuadraticBosons if self._is_bosonic else QuadraticFermions)
+        if quadratic.dim != self.operator.dim:
+            raise ValueError(
+                f"`observable` must act on {self.operator.dim} sites like the Hamiltonian, but acts on {quadratic.dim}."
+            )
+        return quadratic
+
+    def _occupied(self, beta):
+        """`<Psi_j^dagger Psi_i>` and `<Psi_i Psi_j^dagger>` at `i, j`; of the doubled `Psi` with pairing."""
+        beta = self._beta(beta)
+        blocks = tuple(block.with_eigenvectors() for block in self.blocks)
+        phi = mode_sums.occupation_matrices(self.statistics, beta, blocks)
+        if self.factor is None:
+            matrix = phi[0] if self.structure is None else from_blocks(phi, self.structure)
+            one = jnp.eye(matrix.shape[-1], dtype=matrix.dtype)
+            return matrix, one + self.operator.sign * matrix
+        # W f(W) for an odd f is even in W: the covariance V = L^-dagger (W coth(beta W / 2) / 2) L^-1.
+        (block,), (occupation,) = blocks, phi
+        half = occupation + mode_sums.sign_matrices(blocks)[0] / 2
+        core = matmul(block.matrix, half)
+        inverse = jax.scipy.linalg.solve_triangular(self.factor, jnp.eye(block.dim, dtype=core.dtype), lower=True)
+        covariance = matmul(matmul(dagger(inverse), (core + dagger(core)) / 2), inverse)
+        metric = _metric(block.dim, covariance.dtype)
+        return covariance - metric / 2, covariance + metric / 2
+
+    def _to_core(self, matrices):
+        """Observables as they stand beside the matrix that is decomposed."""
+        if self.factor is None:
+            return matrices
+        metric = jnp.diagonal(_metric(self.factor.shape[-1], self.factor.dtype))
+        matrices = matrices.astype(jnp.result_type(matrices, self.factor))
+        left = matmul(dagger(self.factor) * metric, matrices)
+        right = jax.vmap(lambda m: jax.scipy.linalg.solve_triangular(self.factor, dagger(m), lower=True))(left)
+        return dagger(right)
+
+    def _one_block(self) -> Decomposition:
+        blocks = tuple(block.with_eigenvectors() for block in self.blocks)
+        return blocks[0] if self.structure is None else _merged(blocks, self.structure)
+
+    def _doubled(self) -> "GaussianSpectrum":
+        """The same state with room for pairing in the observables."""
+        return gaussian_spectrum(type(self.operator)(nambu=self.operator.nambu()), Exact())
+
+
+def _merged(blocks, structure) -> Decomposition:
+    vectors = jnp.zeros((structure.dim, structure.dim), jnp.result_type(*(b.vectors for b in blocks)))
+    values, start = [], 0
+    for block, index in zip(blocks, structure.indices, strict=True):
+        columns = start + np.arange(index.size).reshape(index.shape)
+        vectors = vectors.at[index[:, :, None], columns[:, None, :]].set(block.vectors)
+        values.append(jnp.ravel(block.eigenvalues))
+        start += index.size
+    return Decomposition(from_blocks(tuple(b.matrix for b in blocks), structure), jnp.concatenate(values), vectors)
+
+
+def _metric(size: int, dtype):
+    return jnp.diag(jnp.asarray(np.repeat([1.0, -1.0], size // 2), dtype))
+
+
+def _statistics(operator: AbstractQuadratic) -> Statistics:
+    return Statistics(isinstance(operator, QuadraticBosons), operator.paired)
+
+
+def _constant(operator: AbstractQuadratic) -> Scalar | float:
+    """The operator less `Psi^dagger M Psi / 2`."""
+    if not operator.paired:
+        return 0.0
+    return -operator.sign * jnp.trace(operator.one_body()).real / 2
+
+
+def _energy(statistics, beta, blocks):
+    mean = mode_sums.energy_cumulant(1, statistics, beta, blocks)
+    return mean + mode_sums.absolute_trace(blocks) / 4 if statistics.bosonic and statistics.mirrored else mean
+
+
+def _log_partition_parts(statistics, beta, blocks):
+    """`ln Z` without the constant; and for its limit at infinite `beta` energy and entropy, as constants."""
+    value = mode_sums.log_partition(statistics, beta, blocks)
+    if not statistics.mirrored:
+        return value, value, value
+    if statistics.bosonic:
+        finite = jnp.where(jnp.isinf(beta), 0, beta)
+        value = value - finite * mode_sums.absolute_trace(blocks) / 4
+    frozen, at = jax.lax.stop_gradient((blocks, beta))
+    return value, _energy(statistics, at, frozen), mode_sums.entropy(statistics, at, frozen)
+
+
+def _log_partition(operator, beta, parts):
+    value, energy, entropy = parts
+    if not operator.paired:
+        return value
+    constant, at = _constant(operator), jax.lax.stop_gradient(beta)
+    infinite = jnp.isinf(at)
+    ground = energy + jax.lax.stop_gradient(constant)
+    limit = jnp.where(ground == 0, entropy, -at * jnp.where(ground == 0, 1, ground))
+    regular = value - jnp.where(infinite, 0, beta) * constant
+    return smooth_inside(jnp.where(infinite, limit, regular), beta)
+
+
+def _check_bosons(paired: bool, beta, energies) -> None:
+    if not is_concrete(beta, energies):
+        return
+    if paired:
+        if not beta > 0:
+            raise NotTraceClass(f"`beta` must be positive for bosons with pairing, but is {float(beta):g}.")
+    elif not np.all(np.asarray(beta * energies) > 0):
+        raise NotTraceClass(
+            "Every mode must have `beta * energy > 0` (a chemical potential below the lowest mode), but the smallest is "
+            f"{float(jnp.min(beta * energies)):.3g}: the sum over its occupations diverges; raise the energies of the sites."
+        )
+
+
+def _core(operator: AbstractQuadratic):
+    """The stacks of Hermitian matrices to be decomposed, their block structure, and `L` for bosons with pairing."""
+    if not (isinstance(operator, QuadraticBosons) and operator.paired):
+        structure = block_structure(operator.matrix)
+        return to_blocks(operator.matrix, structure), structure, None
+    matrix = operator.matrix.to_dense()
+    factor = jnp.linalg.cholesky((matrix + dagger(matrix)) / 2)
+    pivots = jnp.square(jnp.diagonal(factor).real)
+    allowed = jnp.min(pivots) > 64 * jnp.finfo(pivots.dtype).eps * jnp.max(jnp.abs(jnp.diagonal(matrix)))
+    if is_concrete(allowed) and not allowed:
+        raise NotTraceClass(
+            "The matrix [[A, B], [B^dagger, A^T]] of quadratic bosons must be positive definite, but its smallest eigenvalue "
+            f"is {float(jnp.min(eigvalsh(matrix))):.3g}: a mode is unstable or has no restoring force, and no temperature has "
+            "a Gibbs state. Raise the energies of the sites above the pairing."
+        )
+    factor = nan_unless(allowed, factor)
+    metric = jnp.diagonal(_metric(matrix.shape[-1], factor.dtype))
+    return (matmul(dagger(factor) * metric, factor),), None, factor
+
+
+def gaussian_spectrum(operator: AbstractQuadratic, method: Exact) -> GaussianSpectrum:
+    """Decompose the one-body matrix, once."""
+    matrices, structure, factor = _core(operator)
+    blocks = tuple(decompose(matrix, eigenvectors=not method.levels_only) for matrix in matrices)
+    return GaussianSpectrum(operator, blocks, factor, structure)
+
+
+# -- pure functions: eigenvalues alone, until something is differentiated ---------------------------------------------
+
+
+@functools.cache
+def _of_matrices(quantity, statistics: Statistics):
+    return family.from_matrices(functools.partial(quantity, statistics))
+
+
+def _all_parts(statistics, beta, blocks):
+    return (
+        *_log_partition_parts(statistics, beta, blocks),
+        _energy(statistics, beta, blocks),
+        mode_sums.entropy(statistics, beta, blocks),
+        mode_sums.heat_capacity(statistics, beta, blocks),
+    )
+
+
+def _evaluate(quantity, operator: AbstractQuadratic, beta: Scalar):
+    """`(beta, quantity)`, with `beta` of the precision of the operator and checked."""
+    matrices, _, _ = _core(operator)
+    beta = jnp.asarray(beta, jnp.finfo(operator.dtype).dtype)
+    if isinstance(operator, QuadraticBosons) and operator.paired:
+        _check_bosons(True, beta, beta)
+        beta = nan_unless(beta > 0, beta)
+    elif isinstance(operator, QuadraticBosons) and is_concrete(matrices, beta):
+        return beta, quantity(_statistics(operator), beta, _checked_levels(matrices, beta))
+    return beta, _of_matrices(quantity, _statistics(operator))(beta, matrices)
+
+
+def _checked_levels(matrices, beta):
+    blocks = tuple(decompose(matrix, eigenvectors=False) for matrix in matrices)
+    _check_bosons(False, beta, family.spectrum_of(blocks))
+    return blocks
+
+
+def log_partition(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
+    """`ln Z`."""
+    beta, parts = _evaluate(_log_partition_parts, operator, beta)
+    return _log_partition(operator, beta, parts)
+
+
+def energy(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
+    """`<H>`."""
+    return _evaluate(_energy, operator, beta)[1] + _constant(operator)
+
+
+def entropy(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
+    """Entropy in nats."""
+    return _evaluate(mode_sums.entropy, operator, beta)[1]
+
+
+def heat_capacity(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
+    """`beta^2 Var(H)`."""
+    return _evaluate(mode_sums.heat_capacity, operator, beta)[1]
+
+
+def every(operator: AbstractQuadratic, beta: Scalar) -> tuple[Scalar, ...]:
+    """`ln Z`, `U`, `S` and `C`."""
+    beta, (*parts, mean, s, c) = _evaluate(_all_parts, operator, beta)
+    return _log_partition(operator, beta, parts), mean + _constant(operator), s, c
