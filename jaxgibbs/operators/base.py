@@ -52,6 +52,10 @@ class AbstractOperator(eqx.Module):
     def matvec(self, vector: Inexact[Array, " dim"]) -> Inexact[Array, " dim"]:
         """The product with a vector of shape `(dim,)`."""
 
+    def linear_map(self):
+        """The product with a vector, with all that does not depend on the vector built once."""
+        return self.matvec
+
     @property
     def space(self) -> tuple:
         """What space the operator acts on: operators may be added where this is equal."""

@@ -173,5 +173,12 @@ class TermSum(AbstractOperator):
         return zeros.at[self.terms.row, self.terms.column].add(self.weighted_values())
 
     def matvec(self, vector):
-        products = self.weighted_values() * vector[self.terms.column]
-        return jax.ops.segment_sum(products, self.terms.row, num_segments=self.dim)
+        return self.linear_map()(vector)
+
+    def linear_map(self):
+        values = self.weighted_values()
+
+        def product(vector):
+            return jax.ops.segment_sum(values * vector[self.terms.column], self.terms.row, num_segments=self.dim)
+
+        return product
