@@ -1,8 +1,8 @@
 """Thermodynamics of operators too large to decompose: Lanczos quadrature on random probes, with its errors.
 
 The finite-temperature Lanczos method (Jaklic & Prelovsek, PRB 49, 5065 (1994)), which is stochastic Lanczos quadrature (Ubaru,
-Chen & Saad, SIAM J. Matrix Anal. 38, 1075 (2017)). One run answers for every temperature of either sign. For `Z` the relative variance
-of one probe is about `Z(2 beta) / Z(beta)^2`: exponentially small in the entropy at high temperature, of order one at zero.
+Chen & Saad, SIAM J. Matrix Anal. 38, 1075 (2017)). One run answers for every temperature of either sign. The relative
+variance of one probe is about `Z(2 beta) / Z(beta)^2`: exponentially small in the entropy at high temperature, of order one at 0.
 """
 
 from collections.abc import Callable
@@ -91,23 +91,29 @@ class LanczosSpectrum(AbstractThermalSpectrum):
         """Dimension of the operator."""
         return self.operator.dim
 
+    def _check(self, beta):
+        """Refuse infinite `beta` where no levels were deflated; under a trace the answer is NaN."""
+        if len(self.nodes.levels.energies) == 0 and is_concrete(beta) and np.isinf(np.asarray(beta)):
+            raise ValueError(
+                "`beta` must be finite for Lanczos quadrature without deflation, but is infinite; "
+                "pass `Lanczos(deflation=4)`, which finds the extreme levels."
+            )
+
     def _s(self, beta):
         """`-beta` in the precision of the nodes; infinite only where levels were deflated."""
         s = -jnp.asarray(beta, self.nodes.values.dtype)
-        if len(self.nodes.levels.energies) == 0:
-            if is_concrete(s) and np.isinf(np.asarray(s)):
-                raise ValueError(
-                    "`beta` must be finite for Lanczos quadrature without deflation, but is infinite; "
-                    "pass `Lanczos(deflation=4)`, which finds the extreme levels."
-                )
-            s = jnp.where(jnp.isinf(s), jnp.nan, s)
-        return s
+        return s if len(self.nodes.levels.energies) else jnp.where(jnp.isinf(s), jnp.nan, s)
 
     def _answer(self, function, powers: int, beta):
+        self._check(beta)
+        return self._of_totals(function, powers, beta)
+
+    @eqx.filter_jit
+    def _of_totals(self, function, powers: int, beta):
         """`function(s, reference, moments)` of the totals."""
         s, value = self._moments(powers, beta)
         answer = function(s, reference(jax.lax.stop_gradient(s), self.nodes), value.total())
-        return smooth_inside(answer, s).astype(jnp.finfo(self.operator.dtype).dtype)
+        return self._cast(smooth_inside(answer, s))
 
     def _moments(self, powers, beta) -> tuple[Array, Moments]:
         s = self._s(beta)
@@ -146,21 +152,32 @@ class LanczosSpectrum(AbstractThermalSpectrum):
 
     def expectation(self, beta, observable):
         """`Tr(rho A)` by `<r|e^{-beta H / 2} A e^{-beta H / 2}|r>`; each call runs the recurrence once more."""
+        self._check(beta)
+        return self._expectation(beta, self._observable(observable))
+
+    @eqx.filter_jit
+    def _expectation(self, beta, observable):
         top, bottom = self._pair(beta, observable)
-        answer = top.total() / bottom.total()[0]
-        return smooth_inside(answer, self._s(beta)).astype(jnp.finfo(self.operator.dtype).dtype)
+        return self._cast(smooth_inside(top.total() / bottom.total()[0], self._s(beta)))
 
     def expectation_error(self, beta, observable):
-        top, bottom = self._pair(beta, observable)
-        samples = (top.samples(), bottom.samples()[:, 0])
-        return jackknife(lambda x: x[0] / x[1], samples).astype(jnp.finfo(self.operator.dtype).dtype)
+        self._check(beta)
+        return self._expectation_error(beta, self._observable(observable))
 
-    def _pair(self, beta, observable):
+    @eqx.filter_jit
+    def _expectation_error(self, beta, observable):
+        top, bottom = self._pair(beta, observable)
+        return self._cast(jackknife(lambda x: x[0] / x[1], (top.samples(), bottom.samples()[:, 0])))
+
+    def _observable(self, observable) -> AbstractOperator:
         observable = as_operator(observable)
         if observable.dim != self.dim:
             raise ValueError(
                 f"`observable` must have the dimension of the Hamiltonian, {self.dim}, but has {observable.dim}."
             )
+        return observable
+
+    def _pair(self, beta, observable):
         if jnp.issubdtype(observable.dtype, jnp.complexfloating) and not jnp.iscomplexobj(self.nodes.levels.vectors):
             # Vectors of a real Hamiltonian are real: of the observable they see the real part, which is all that counts.
             observable = _RealPart(observable)
@@ -199,12 +216,14 @@ class LanczosSpectrum(AbstractThermalSpectrum):
             + "read the levels deflated from `nodes.levels`."
         )
 
+    @eqx.filter_jit
     def standard_error(self, beta):
         """By the jackknife over probes, so that errors of ratios are right."""
         s, value = jax.lax.stop_gradient(self._moments(3, beta))
         zero = reference(s, self.nodes)
         return self._cast(jackknife(lambda means: _every(s, zero, means), value.samples()))
 
+    @eqx.filter_jit
     def systematic_error(self, beta):
         """How much the answers change when the Krylov space is smaller by a sixth."""
         shorter = max(1, self.nodes.depth - max(1, self.nodes.depth // 6))
