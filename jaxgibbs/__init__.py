@@ -13,6 +13,7 @@ from .equilibrium import Auto as Auto
 from .equilibrium import Exact as Exact
 from .equilibrium import GeneralizedGibbsState as GeneralizedGibbsState
 from .equilibrium import GibbsState as GibbsState
+from .equilibrium import Lanczos as Lanczos
 from .equilibrium import Thermodynamics as Thermodynamics
 from .equilibrium import energy as energy
 from .equilibrium import entropy as entropy

@@ -42,6 +42,14 @@ class RESULTS(eqx.Enumeration):
     truncated = (
         "The answer lies where the levels kept of an infinite spectrum do not carry the trace. Keep more levels."
     )
+    depth_too_small = (
+        "A Krylov space of larger dimension would change the answer by more than its standard error, or than the accuracy "
+        "asked for. Raise `depth` of the method, or its `deflation` for low temperatures."
+    )
+    probes_too_few = (
+        "The standard error is above the accuracy asked for. Raise `probes` of the method, or its `deflation` for low "
+        "temperatures."
+    )
     nonfinite = (
         "The iteration met NaN or infinite numbers. Check the input for NaN, rescale it, or pass an initial guess "
         "inside the domain of the problem."

@@ -299,6 +299,7 @@ TABLE = {
     "generalized_forces": lambda theta: weigh(jg.generalized_forces(matrix(theta), BETA)),
     "gibbs_state": of_gibbs_state,
     "thermal_spectrum": lambda theta: weigh(jax.vmap(jg.thermal_spectrum(matrix(theta)).heat_capacity)(theta[:2])),
+    "Lanczos": lambda theta: jg.energy(chain(theta), BETA, method=jg.Lanczos(probes=2, depth=8)),
     "generalized_gibbs_state": lambda theta: of_state(jg.generalized_gibbs_state(of_charges(theta), theta[1:])),
     FIXED: of_fixed_number,
     # fitting
@@ -440,6 +441,10 @@ EXEMPT = {
     ),
     **dict.fromkeys(
         ("symmetry.allowed_part", "symmetry.time_reversal_parts"), "parts of an observable, static NumPy arrays"
+    ),
+    **dict.fromkeys(
+        (f"linalg.{name}" for name in ("random_phases", "random_sphere", "unit_vectors")),
+        "vectors that depend on no number",
     ),
     **dict.fromkeys(("units.EnergyUnit",), STRUCTURE),
 }

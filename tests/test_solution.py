@@ -5,7 +5,7 @@ import pytest
 
 from jaxgibbs._solution import RESULTS, Solution, conclude, has_failed
 
-FAILURES = ("max_steps_reached", "stagnated", "truncated", "nonfinite")
+FAILURES = ("max_steps_reached", "stagnated", "truncated", "nonfinite", "depth_too_small", "probes_too_few")
 VERDICTS = ("optimal", "boundary", "infeasible", "dependent")
 
 

@@ -2,8 +2,9 @@
 
 from .methods import Auto as Auto
 from .methods import Exact as Exact
+from .lanczos import Lanczos as Lanczos
 from .state import GibbsState as GibbsState
-from .gibbs import Thermodynamics as Thermodynamics
+from .state import Thermodynamics as Thermodynamics
 from .gibbs import energy as energy
 from .gibbs import entropy as entropy
 from .gibbs import expectation as expectation

@@ -15,7 +15,7 @@ from jaxgibbs.operators.dense import checked_matrix, hermitian_or_nan
 from .methods import Exact
 from .state import AbstractThermalSpectrum, renyi
 
-_LARGEST_DIMENSION = 2**14
+LARGEST_DIMENSION = 2**14
 
 
 class MatrixSpectrum(AbstractThermalSpectrum):
@@ -125,10 +125,10 @@ class MatrixSpectrum(AbstractThermalSpectrum):
 
 def matrices_of(operator: AbstractOperator, structure: BlockStructure | None):
     """The stacks of diagonal blocks of `operator`, checked for size and, where values are known, for Hermiticity."""
-    if operator.dim > _LARGEST_DIMENSION:
+    if operator.dim > LARGEST_DIMENSION:
         raise ValueError(
-            f"Exact diagonalisation takes dimensions up to {_LARGEST_DIMENSION}, but the operator has {operator.dim}: "
-            f"its matrix alone would take {8 * operator.dim**2 / 2**30:.0f} GiB."
+            f"Exact diagonalisation takes dimensions up to {LARGEST_DIMENSION}, but the operator has {operator.dim}: "
+            f"its matrix alone would take {8 * operator.dim**2 / 2**30:.0f} GiB; use `method=Lanczos()`."
         )
     return to_blocks(operator, structure)
 

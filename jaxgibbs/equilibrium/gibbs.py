@@ -1,6 +1,5 @@
 """Entry points: states, spectra, and the same quantities as pure functions of `(hamiltonian, beta)`."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import ArrayLike
@@ -20,22 +19,20 @@ from jaxgibbs.operators.dense import checked_matrix
 from jaxgibbs.operators.quadratic import AbstractQuadratic
 
 from . import gaussian
-from .exact import matrices_of, matrix_spectrum
+from .exact import LARGEST_DIMENSION, matrices_of, matrix_spectrum
+from .lanczos import Lanczos, lanczos_spectrum
 from .levels import LevelSpectrum
 from .methods import AbstractMethod, Auto, Exact
 from .modes import BosonSpectrum, FermionSpectrum
 from .product import ProductSpectrum
-from .state import AbstractThermalSpectrum, GibbsState, Scalar, checked_beta, massieu_to_free_energy
-
-
-class Thermodynamics(eqx.Module):
-    """The thermodynamic functions at one `beta`; fields as the properties of `GibbsState`."""
-
-    log_partition: Scalar
-    free_energy: Scalar
-    energy: Scalar
-    entropy: Scalar
-    heat_capacity: Scalar
+from .state import (
+    AbstractThermalSpectrum,
+    GibbsState,
+    Scalar,
+    Thermodynamics,
+    checked_beta,
+    massieu_to_free_energy,
+)
 
 
 def gibbs_state(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> GibbsState:
@@ -75,12 +72,19 @@ def thermal_spectrum(hamiltonian, *, method: AbstractMethod = Auto()) -> Abstrac
         return FermionSpectrum(operator)
     if isinstance(operator, KroneckerSum):
         return ProductSpectrum(tuple(thermal_spectrum(part, method=method) for part in operator.parts))
-    exact = method if isinstance(method, Exact) else Exact()
-    return (
-        gaussian.gaussian_spectrum(operator, exact)
-        if isinstance(operator, AbstractQuadratic)
-        else matrix_spectrum(operator, exact)
-    )
+    if isinstance(operator, AbstractQuadratic):
+        return gaussian.gaussian_spectrum(operator, method if isinstance(method, Exact) else Exact())
+    stochastic = _stochastic(operator, method)
+    if stochastic is not None:
+        return lanczos_spectrum(operator, stochastic, chosen=isinstance(method, Auto))
+    return matrix_spectrum(operator, method if isinstance(method, Exact) else Exact())
+
+
+def _stochastic(operator: AbstractOperator, method: AbstractMethod) -> Lanczos | None:
+    """The stochastic method that a matrix is left to, if it is: where asked for, and above what exact diagonalisation takes."""
+    if isinstance(method, Lanczos):
+        return method
+    return Lanczos() if isinstance(method, Auto) and operator.dim > LARGEST_DIMENSION else None
 
 
 def _prepared(hamiltonian, method) -> AbstractOperator:
@@ -94,8 +98,9 @@ def _on_levels(operator: AbstractOperator, beta) -> Scalar:
     return -beta.astype(jnp.finfo(operator.dtype).dtype)
 
 
-def _has_matrix(operator: AbstractOperator) -> bool:
-    return not isinstance(operator, Spectrum | Bosons | Fermions | AbstractQuadratic | KroneckerSum)
+def _is_decomposed(operator: AbstractOperator, method: AbstractMethod) -> bool:
+    structured = isinstance(operator, Spectrum | Bosons | Fermions | AbstractQuadratic | KroneckerSum)
+    return not structured and _stochastic(operator, method) is None
 
 
 def _pure(quantity, of_quadratic, name: str):
@@ -104,7 +109,7 @@ def _pure(quantity, of_quadratic, name: str):
 
     def function(hamiltonian, beta, method):
         operator, beta = _prepared(hamiltonian, method), checked_beta(beta)
-        if _has_matrix(operator):
+        if _is_decomposed(operator, method):
             return of_matrices(_on_levels(operator, beta), matrices_of(operator, block_structure(operator)))
         if isinstance(operator, AbstractQuadratic):
             return of_quadratic(operator, beta)
@@ -165,7 +170,7 @@ def thermodynamics(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Aut
     `gibbs_state`.
     """
     operator, beta = _prepared(hamiltonian, method), checked_beta(beta)
-    if _has_matrix(operator):
+    if _is_decomposed(operator, method):
         log_z, u, s, c = _every_of_matrices(
             _on_levels(operator, beta), matrices_of(operator, block_structure(operator))
         )

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Inexact
 
 from jaxgibbs._errors import is_concrete
+from jaxgibbs._solution import RESULTS
 from jaxgibbs.linalg import dagger, matmul, partial_trace
 from jaxgibbs.operators import AbstractOperator
 from jaxgibbs.operators.base import inexact
@@ -16,6 +17,16 @@ from jaxgibbs.operators.base import inexact
 from .projectors import LevelProjectors, level_projectors
 
 Scalar = Float[Array, ""]
+
+
+class Thermodynamics(eqx.Module):
+    """The thermodynamic functions at one `beta`; fields as the properties of `GibbsState`."""
+
+    log_partition: Scalar
+    free_energy: Scalar
+    energy: Scalar
+    entropy: Scalar
+    heat_capacity: Scalar
 
 
 class AbstractThermalSpectrum(eqx.Module):
@@ -67,6 +78,26 @@ class AbstractThermalSpectrum(eqx.Module):
     @abc.abstractmethod
     def explain(self) -> str:
         """Method, sizes and source of error, in words."""
+
+    def standard_error(self, beta: Scalar) -> Thermodynamics:
+        """Standard errors of the thermodynamic functions: what more random probes would lower."""
+        return self._no_errors(beta)
+
+    def systematic_error(self, beta: Scalar) -> Thermodynamics:
+        """An estimate of the errors that more random probes do not lower, rounding left out."""
+        return self._no_errors(beta)
+
+    def expectation_error(self, beta: Scalar, observable) -> Scalar:
+        """Standard error of `expectation`."""
+        return jnp.zeros_like(self.expectation(beta, observable))
+
+    def result(self, beta: Scalar) -> RESULTS:
+        """Whether the answers are as accurate as was asked."""
+        return RESULTS.optimal
+
+    def _no_errors(self, beta) -> Thermodynamics:
+        dtype = jax.eval_shape(self.energy, beta).dtype
+        return Thermodynamics(*[jnp.zeros((), dtype)] * 5)
 
     def at(self, beta: ArrayLike) -> "GibbsState":
         """The state at inverse temperature `beta`, a real scalar from -inf to +inf."""
@@ -246,6 +277,25 @@ class GibbsState(eqx.Module):
     def susceptibility(self, a, b) -> Scalar:
         """Isothermal susceptibility `d<A>/df` for `H - f B`: `beta` times the Kubo-Mori covariance; NaN at `beta = +-inf`."""
         return jnp.where(jnp.isinf(self.beta), jnp.nan, self.beta) * self.covariance(a, b)
+
+    @property
+    def standard_error(self) -> Thermodynamics:
+        """Standard errors of the thermodynamic functions; 0 for exact methods, NaN where one probe tells nothing."""
+        return self.spectrum.standard_error(self.beta)
+
+    @property
+    def systematic_error(self) -> Thermodynamics:
+        """An estimate of the errors that more random probes do not lower; 0 for exact methods, rounding left out."""
+        return self.spectrum.systematic_error(self.beta)
+
+    def expectation_error(self, observable) -> Scalar:
+        """Standard error of `expectation(observable)`; 0 for exact methods."""
+        return self.spectrum.expectation_error(self.beta, observable)
+
+    @property
+    def result(self) -> RESULTS:
+        """`RESULTS.optimal`, or what stochastic answers lack: see `RESULTS[state.result]`."""
+        return self.spectrum.result(self.beta)
 
     def explain(self) -> str:
         """Method, sizes, memory and source of error."""

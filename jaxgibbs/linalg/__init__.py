@@ -18,3 +18,6 @@ from .hermitian import power as power
 from .hermitian import spectral_map as spectral_map
 from .hermitian import sqrt as sqrt
 from .superoperators import partial_trace as partial_trace
+from .traces import random_phases as random_phases
+from .traces import random_sphere as random_sphere
+from .traces import unit_vectors as unit_vectors

@@ -46,6 +46,10 @@ class Dense(AbstractOperator):
     def matvec(self, vector):
         return matmul(self.to_dense(), vector)
 
+    def linear_map(self):
+        matrix = self.to_dense()
+        return lambda vector: matmul(matrix, vector)
+
 
 def checked_matrix(name: str, matrix: Any) -> Inexact[Array, "dim dim"]:
     """`matrix` (an array, nested lists or a scipy.sparse matrix) as an array, refused unless Hermitian."""

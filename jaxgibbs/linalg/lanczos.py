@@ -1,0 +1,151 @@
+"""The Lanczos process: a Hermitian operator seen from one vector as a small tridiagonal matrix.
+
+With `V` the orthonormal basis grown from `r`, `H V = V T + b r'` with `T` tridiagonal and real (Lanczos 1950). The eigenvalues of
+`T` and the squares of the first row of its eigenvectors are Gauss's nodes and weights for `<r|f(H)|r>` (Golub & Meurant 1994),
+exact for polynomials of degree `2 depth - 1`.
+
+Only three vectors are kept. Rounding then costs orthogonality, which makes copies of converged eigenvalues that share their
+weight and leaves sums over nodes right (Druskin & Knizhnerman 1991). Vectors in the Krylov space are made by running the
+recurrence again with its known coefficients (`krylov_combinations`), so that no basis is ever stored.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Inexact
+
+from .eigen import eigh, matmul
+
+_ROUNDING = 16  # a residual below this many eps of the norm of T is rounding: the space is invariant
+
+
+class Tridiagonal(eqx.Module):
+    """`T`, with the norm of the starting vector.
+
+    Attributes:
+        diagonal: `<v_j|H|v_j>`.
+        off_diagonal: `<v_j+1|H|v_j> > 0`; the last is the norm of the residual. Where the space is invariant the entry is
+            0, and those after it decouple: vectors 0, diagonal within the spectrum.
+        norm: `||r||`.
+    """
+
+    diagonal: Float[Array, " depth"]
+    off_diagonal: Float[Array, " depth"]
+    norm: Float[Array, ""]
+
+    def to_dense(self) -> Float[Array, "depth depth"]:
+        """`T` as a matrix."""
+        side = self.off_diagonal[:-1]
+        return jnp.diag(self.diagonal) + jnp.diag(side, 1) + jnp.diag(side, -1)
+
+    def leading(self, depth: int) -> "Tridiagonal":
+        """What a shorter run would have found."""
+        return Tridiagonal(self.diagonal[:depth], self.off_diagonal[:depth], self.norm)
+
+
+def ritz(tridiagonal: Tridiagonal) -> tuple[Float[Array, " depth"], Float[Array, "depth depth"]]:
+    """Ritz values, ascending, and the eigenvectors of `T` as columns; their first row squared are the weights."""
+    return eigh(tridiagonal.to_dense())
+
+
+def lanczos(product: Callable, start: Inexact[Array, " dim"], depth: int) -> Tridiagonal:
+    """`depth` steps from the vector `start`, three vectors at a time.
+
+    Args:
+        product: `v -> H v`, Hermitian.
+        start: real or complex, of the dtype of `H v`.
+        depth: number of products.
+    """
+
+    def step(carry, _):
+        before, vector, last, scale = carry
+        residual, diagonal, norm, scale = _advance(product(vector), before, vector, last, scale)
+        return (vector, _over(residual, norm), norm, scale), (diagonal, norm)
+
+    vector, norm = _normalised(start)
+    zero = jnp.zeros((), norm.dtype)
+    _, (diagonal, off_diagonal) = jax.lax.scan(step, (jnp.zeros_like(vector), vector, zero, zero), None, length=depth)
+    return _closed(diagonal, off_diagonal, norm)
+
+
+def lanczos_basis(
+    product: Callable, start: Inexact[Array, " dim"], depth: int
+) -> tuple[Tridiagonal, Inexact[Array, "depth dim"]]:
+    """`lanczos` with its vectors, which are orthonormal to rounding: each is orthogonalised twice against all before it."""
+
+    def step(carry, index):
+        basis, before, vector, last, scale = carry
+        basis = basis.at[index].set(vector)
+        residual, diagonal, norm, scale = _advance(product(vector), before, vector, last, scale)
+        for _ in range(2):
+            residual = residual - matmul(basis.T, matmul(basis.conj(), residual))
+        norm = jnp.where(norm > 0, _significant(jnp.linalg.norm(residual), scale), 0)
+        return (basis, vector, _over(residual, norm), norm, scale), (diagonal, norm)
+
+    vector, norm = _normalised(start)
+    zero = jnp.zeros((), norm.dtype)
+    carry = (jnp.zeros((depth, *vector.shape), vector.dtype), jnp.zeros_like(vector), vector, zero, zero)
+    carry, (diagonal, off_diagonal) = jax.lax.scan(step, carry, jnp.arange(depth))
+    return _closed(diagonal, off_diagonal, norm), carry[0]
+
+
+def krylov_combinations(
+    product: Callable,
+    start: Inexact[Array, " dim"],
+    tridiagonal: Tridiagonal,
+    coefficients: Float[Array, "depth vectors"],
+) -> Inexact[Array, "vectors dim"]:
+    """`sum_j v_j C_jk` for each `k`, by running the recurrence again with the coefficients it had.
+
+    Args:
+        product: as it was for `lanczos`.
+        start: as it was.
+        tridiagonal: what it returned.
+        coefficients: `C`.
+    """
+    real = start.real.dtype
+
+    def step(carry, now):
+        before, vector, last, total = carry
+        diagonal, norm, weights = now
+        total = total + weights[:, None] * vector[None, :]
+        residual = product(vector) - diagonal * vector - last * before
+        return (vector, _over(residual, norm), norm, total), None
+
+    vector, _ = _normalised(start)
+    inputs = (tridiagonal.diagonal.astype(real), tridiagonal.off_diagonal.astype(real), coefficients.astype(real))
+    total = jnp.zeros((coefficients.shape[1], *start.shape), start.dtype)
+    carry = (jnp.zeros_like(vector), vector, jnp.zeros((), real), total)
+    return jax.lax.scan(step, carry, inputs)[0][3]
+
+
+def _advance(image, before, vector, last, scale):
+    """One step of the recurrence: the residual, the new entries of `T`, and the norm of `T` so far."""
+    residual = image - last * before
+    diagonal = jnp.vdot(vector, residual, precision="highest").real
+    residual = residual - diagonal * vector
+    scale = jnp.maximum(scale, jnp.abs(diagonal) + last)
+    norm = _significant(jnp.linalg.norm(residual), scale)
+    return residual, diagonal, norm, jnp.maximum(scale, norm)
+
+
+def _significant(norm, scale):
+    """`norm`, or 0 where it is rounding; a vector that is 0 leaves 0."""
+    return jnp.where(norm > _ROUNDING * jnp.finfo(norm.dtype).eps * scale, norm, 0)
+
+
+def _over(vector, norm):
+    return jnp.where(norm > 0, vector / jnp.where(norm > 0, norm, 1), 0)
+
+
+def _normalised(start):
+    norm = jnp.linalg.norm(start)
+    return _over(start, norm), norm
+
+
+def _closed(diagonal, off_diagonal, norm) -> Tridiagonal:
+    """Entries after the space was found invariant are given the first diagonal entry, which lies within the spectrum."""
+    ended = jnp.cumsum(off_diagonal == 0) - (off_diagonal == 0) > 0
+    return Tridiagonal(jnp.where(ended, diagonal[0], diagonal), jnp.where(ended, 0, off_diagonal), norm)
