@@ -18,11 +18,10 @@ from .state import AbstractThermalSpectrum, renyi
 LARGEST_DIMENSION = 2**14
 
 
-class MatrixSpectrum(AbstractThermalSpectrum):
-    """Eigenvalues and eigenvectors of a matrix, block by block."""
+class AbstractBlockSpectrum(AbstractThermalSpectrum):
+    """Thermodynamic functions from the decompositions of all blocks of a matrix."""
 
-    blocks: family.Blocks
-    structure: BlockStructure | None = eqx.field(static=True)
+    blocks: eqx.AbstractVar[family.Blocks]
 
     @property
     def dim(self) -> int:
@@ -55,6 +54,21 @@ class MatrixSpectrum(AbstractThermalSpectrum):
         beta = -self._s(beta)
         return renyi(lambda b: family.log_shifted(-b, self.blocks), self.entropy, np.log(self.dim), lowest, beta, order)
 
+    def populations(self, beta):
+        return LevelSums(self._s(beta), self.levels()).weights
+
+    def levels(self):
+        """Energies, ascending; each is differentiable once where it is not degenerate, NaN otherwise."""
+        levels = jnp.concatenate([jnp.ravel(single_levels(block)) for block in self.blocks])
+        return levels[jnp.argsort(jax.lax.stop_gradient(levels))]  # the order is static data for differentiation
+
+
+class MatrixSpectrum(AbstractBlockSpectrum):
+    """Eigenvalues and eigenvectors of a matrix, block by block."""
+
+    blocks: family.Blocks
+    structure: BlockStructure | None = eqx.field(static=True)
+
     def expectation(self, beta, observable):
         matrix = observable_matrix(observable, self.dim)
         parts = (matrix,) if self.structure is None else take_blocks(matrix, self.structure)
@@ -75,14 +89,6 @@ class MatrixSpectrum(AbstractThermalSpectrum):
             return family.kubo_mori_covariance(self._s(beta), self.blocks, tuple(jnp.stack(group) for group in stacks))
         stacked = jnp.stack([observable_matrix(observable, self.dim) for observable in observables])
         return family.kubo_mori_covariance(self._s(beta), (self.one_block(),), (stacked,))
-
-    def populations(self, beta):
-        return LevelSums(self._s(beta), self.levels()).weights
-
-    def levels(self):
-        """Energies, ascending; each is differentiable once where it is not degenerate, NaN otherwise."""
-        levels = jnp.concatenate([jnp.ravel(single_levels(block)) for block in self.blocks])
-        return levels[jnp.argsort(jax.lax.stop_gradient(levels))]  # the order is static data for differentiation
 
     def eigenbasis(self):
         whole = self.one_block()

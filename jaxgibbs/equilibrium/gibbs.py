@@ -12,19 +12,19 @@ from jaxgibbs.operators import (
     KroneckerSum,
     Spectrum,
     as_operator,
-    block_structure,
     simplify,
 )
 from jaxgibbs.operators.dense import checked_matrix
 from jaxgibbs.operators.quadratic import AbstractQuadratic
 
 from . import gaussian
-from .exact import LARGEST_DIMENSION, matrices_of, matrix_spectrum
+from .exact import LARGEST_DIMENSION
 from .lanczos import Lanczos, lanczos_spectrum
 from .levels import LevelSpectrum
 from .methods import AbstractMethod, Auto, Exact
 from .modes import BosonSpectrum, FermionSpectrum
 from .product import ProductSpectrum
+from .sectors import block_spectrum, from_operator
 from .state import (
     AbstractThermalSpectrum,
     GibbsState,
@@ -77,7 +77,7 @@ def thermal_spectrum(hamiltonian, *, method: AbstractMethod = Auto()) -> Abstrac
     stochastic = _stochastic(operator, method)
     if stochastic is not None:
         return lanczos_spectrum(operator, stochastic, chosen=isinstance(method, Auto))
-    return matrix_spectrum(operator, method if isinstance(method, Exact) else Exact())
+    return block_spectrum(operator, method if isinstance(method, Exact) else Exact())
 
 
 def _stochastic(operator: AbstractOperator, method: AbstractMethod) -> Lanczos | None:
@@ -105,12 +105,12 @@ def _is_decomposed(operator: AbstractOperator, method: AbstractMethod) -> bool:
 
 def _pure(quantity, of_quadratic, name: str):
     """A function of `(hamiltonian, beta)` from those of a matrix and of a quadratic operator, and the state's property `name`."""
-    of_matrices = family.from_matrices(quantity)
+    of_operator = from_operator(quantity)
 
     def function(hamiltonian, beta, method):
         operator, beta = _prepared(hamiltonian, method), checked_beta(beta)
         if _is_decomposed(operator, method):
-            return of_matrices(_on_levels(operator, beta), matrices_of(operator, block_structure(operator)))
+            return of_operator(_on_levels(operator, beta), operator)
         if isinstance(operator, AbstractQuadratic):
             return of_quadratic(operator, beta)
         return getattr(thermal_spectrum(operator, method=method).at(beta), name)
@@ -131,7 +131,7 @@ _log_partition = _pure(family.log_trace_exp, gaussian.log_partition, "log_partit
 _energy = _pure(family.mean, gaussian.energy, "energy")
 _entropy = _pure(family.entropy, gaussian.entropy, "entropy")
 _heat_capacity = _pure(family.heat_capacity, gaussian.heat_capacity, "heat_capacity")
-_every_of_matrices = family.from_matrices(_every)
+_every_of_operator = from_operator(_every)
 
 
 def log_partition(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> Scalar:
@@ -171,9 +171,7 @@ def thermodynamics(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Aut
     """
     operator, beta = _prepared(hamiltonian, method), checked_beta(beta)
     if _is_decomposed(operator, method):
-        log_z, u, s, c = _every_of_matrices(
-            _on_levels(operator, beta), matrices_of(operator, block_structure(operator))
-        )
+        log_z, u, s, c = _every_of_operator(_on_levels(operator, beta), operator)
     elif isinstance(operator, AbstractQuadratic):
         log_z, u, s, c = gaussian.every(operator, beta)
     else:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxgibbs.operators import KroneckerSum
 
-from .exact import MatrixSpectrum, observable_matrix
+from .exact import AbstractBlockSpectrum, observable_matrix
 from .modes import BosonSpectrum, FermionSpectrum
 from .state import AbstractThermalSpectrum, smooth_inside
 
@@ -85,6 +85,6 @@ class ProductSpectrum(AbstractThermalSpectrum):
                 f"`observable` must have {len(self.parts)} parts like the Hamiltonian, but has {len(observable.parts)}."
             )
         for part, local in zip(self.parts, observable.parts, strict=True):
-            if isinstance(part, MatrixSpectrum) and part.dim != local.dim:
+            if isinstance(part, AbstractBlockSpectrum) and part.dim != local.dim:
                 raise ValueError(f"A part of `observable` must have dimension {part.dim}, but has {local.dim}.")
         return observable.parts

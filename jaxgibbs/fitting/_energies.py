@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgibbs.equilibrium import thermal_spectrum
-from jaxgibbs.equilibrium.exact import MatrixSpectrum
+from jaxgibbs.equilibrium.exact import AbstractBlockSpectrum
 from jaxgibbs.equilibrium.levels import LevelSpectrum
 from jaxgibbs.equilibrium.modes import BosonSpectrum, FermionSpectrum
 from jaxgibbs.equilibrium.product import ProductSpectrum
@@ -63,7 +63,7 @@ def _edges(spectrum):
         energies = spectrum.operator.energies
         return jnp.sum(jnp.minimum(energies, 0)), jnp.sum(jnp.maximum(energies, 0)), jnp.zeros_like(energies[0])
     levels = _levels(spectrum)
-    rounding = 64 * jnp.finfo(levels.dtype).eps * jnp.max(jnp.abs(levels)) * isinstance(spectrum, MatrixSpectrum)
+    rounding = 64 * jnp.finfo(levels.dtype).eps * jnp.max(jnp.abs(levels)) * isinstance(spectrum, AbstractBlockSpectrum)
     return jnp.min(levels), jnp.max(levels), rounding
 
 
@@ -87,7 +87,7 @@ def _excess(spectrum, beta):
 
 
 def _levels(spectrum):
-    if isinstance(spectrum, MatrixSpectrum):
+    if isinstance(spectrum, AbstractBlockSpectrum):
         return spectrum_of(spectrum.blocks)
     return spectrum.operator.levels
 

@@ -287,34 +287,49 @@ def _means(rho, observables):
 
 
 def from_matrices(quantity):
-    """A pure function of `(s, matrices)` from a `quantity` of `(s, blocks)`, with the cheapest decomposition that serves.
+    """A pure function of `(s, matrices, couplings)` from a `quantity` of `(s, blocks)`, with the cheapest decomposition.
 
     Undifferentiated in the matrices, the eigenvalues suffice; under a derivative there is one full decomposition, and the
-    eigenvalues are not computed twice. `matrices` is a tuple of stacks of diagonal blocks.
+    eigenvalues are not computed twice. `matrices` is a tuple of stacks of diagonal blocks. Where these are not yet all blocks,
+    the hashable `expand(blocks, couplings)` makes the others from their decompositions.
     """
 
+    def function(s, matrices, couplings=None, expand=None):
+        return _from_matrices(quantity, expand)(s, matrices, couplings)
+
+    return function
+
+
+@functools.lru_cache(maxsize=256)
+def _from_matrices(quantity, expand):
+    def whole(s, blocks, couplings):
+        return quantity(s, blocks if expand is None else expand(blocks, couplings))
+
     @jax.custom_jvp
-    def function(s, matrices):
-        return quantity(s, tuple(decompose(matrix, eigenvectors=False) for matrix in matrices))
+    def function(s, matrices, couplings):
+        return whole(s, tuple(decompose(matrix, eigenvectors=False) for matrix in matrices), couplings)
 
     def rule(primals, tangents):
-        (s, matrices), (ds, d_matrices) = primals, tangents
-        moving = [not isinstance(d, SymbolicZero) for d in d_matrices]
+        (s, matrices, couplings), (ds, d_matrices, d_couplings) = primals, tangents
+        moving = [_perturbed(d) for d in d_matrices]
         blocks = tuple(decompose(matrix, eigenvectors=moves) for matrix, moves in zip(matrices, moving, strict=True))
+        inputs, d_inputs = (s, couplings), (ds, d_couplings)
+        follows = [d is not None and _perturbed(d) for d in d_inputs]
 
-        def perturbed(s, moved):
-            moved = iter(moved)
+        def perturbed(moved, followed):
+            moved, followed = iter(moved), iter(followed)
             full = (
                 Decomposition(_hermitian_part(next(moved)), b.eigenvalues, b.eigenvectors) if moves else b
                 for b, moves in zip(blocks, moving, strict=True)
             )
-            return quantity(s, tuple(full))
+            now = [next(followed) if follow else x for x, follow in zip(inputs, follows, strict=True)]
+            return whole(now[0], tuple(full), now[1])
 
-        moved = [matrix for matrix, moves in zip(matrices, moving, strict=True) if moves]
-        d_moved = [d for d in d_matrices if not isinstance(d, SymbolicZero)]
-        if isinstance(ds, SymbolicZero):
-            return jax.jvp(lambda m: perturbed(s, m), (moved,), (d_moved,))
-        return jax.jvp(perturbed, (s, moved), (ds, d_moved))
+        def chosen(values, flags):
+            return [value for value, flag in zip(values, flags, strict=True) if flag]
+
+        primal = chosen(matrices, moving), chosen(inputs, follows)
+        return jax.jvp(perturbed, primal, (chosen(d_matrices, moving), chosen(d_inputs, follows)))
 
     function.defjvp(rule, symbolic_zeros=True)
     return function

@@ -7,6 +7,7 @@ and reverse, under `jit` and `vmap`, at exact and near degeneracy: see `chains.p
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgibbs._errors import check_hermitian, is_concrete
@@ -43,6 +44,13 @@ class Decomposition(eqx.Module):
 
     def with_eigenvectors(self) -> "Decomposition":
         return self if self.eigenvectors is not None else decompose(self.matrix)
+
+    def copies(self, index: np.ndarray, shifts: Float[Array, " copies"]) -> "Decomposition":
+        """Of a stack, the blocks `index`, each plus its shift times the identity: they need no decomposition of their own."""
+        raised = shifts[:, None, None] * jnp.eye(self.dim, dtype=self.matrix.dtype)
+        levels = self.eigenvalues[index] + jax.lax.stop_gradient(shifts)[:, None]
+        vectors = None if self.eigenvectors is None else self.eigenvectors[index]
+        return Decomposition(self.matrix[index] + raised, levels, vectors)
 
 
 def decompose(matrix: Inexact[Array, "*stack dim dim"], *, eigenvectors: bool = True) -> Decomposition:

@@ -1,0 +1,71 @@
+"""Thermal spectra by the symmetries that every term of the Hamiltonian has, each different block decomposed once."""
+
+import functools
+
+import equinox as eqx
+import jax
+
+from jaxgibbs.linalg import exponential_family as family
+from jaxgibbs.linalg.hermitian import decompose
+from jaxgibbs.operators import AbstractOperator, block_structure
+from jaxgibbs.symmetry.detection import coefficients
+from jaxgibbs.symmetry.reduction import Reduction, reduction
+
+from .exact import AbstractBlockSpectrum, MatrixSpectrum, matrices_of, matrix_spectrum
+from .methods import Exact
+
+
+class SectorSpectrum(AbstractBlockSpectrum):
+    """The levels in sectors; what needs vectors in the basis of the Hamiltonian decomposes its matrix block by block."""
+
+    blocks: family.Blocks
+    operator: AbstractOperator
+    reduction: Reduction = eqx.field(static=True)
+
+    def matrix_spectrum(self) -> MatrixSpectrum:
+        """The spectrum in the basis of the Hamiltonian, by a decomposition of its own."""
+        return matrix_spectrum(self.operator, Exact())
+
+    def expectation(self, beta, observable):
+        return self.matrix_spectrum().expectation(beta, observable)
+
+    def covariance_matrix(self, beta, observables):
+        return self.matrix_spectrum().covariance_matrix(beta, observables)
+
+    def eigenbasis(self):
+        return self.matrix_spectrum().eigenbasis()
+
+    def density_matrix(self, beta):
+        return self.matrix_spectrum().density_matrix(beta)
+
+    def explain(self):
+        kept = sum(index.size * index.shape[1] for index in self.reduction.structure.indices)
+        memory = 2 * kept * self.blocks[0].matrix.dtype.itemsize / 2**20
+        return (
+            f"exact diagonalisation, dimension {self.dim}, by {self.reduction.describe()}; {memory:.1f} MiB; "
+            "error: rounding, eps (1 + beta ||H||) relative to ||H||"
+        )
+
+
+def block_spectrum(operator: AbstractOperator, method: Exact) -> AbstractBlockSpectrum:
+    """Decompose an operator, by its symmetries where that pays."""
+    found = reduction(operator)
+    if found is None:
+        return matrix_spectrum(operator, method)
+    couplings = coefficients(operator)
+    kept = tuple(decompose(m, eigenvectors=not method.levels_only) for m in found.matrices(couplings))
+    return SectorSpectrum(found.expand(kept, couplings), operator, found)
+
+
+def from_operator(quantity):
+    """A pure function of `(s, operator)` from a `quantity` of `(s, blocks)`, with the cheapest decomposition that serves."""
+    of_matrices = family.from_matrices(quantity)
+
+    def function(s: jax.Array, operator: AbstractOperator):
+        found = reduction(operator)
+        if found is None:
+            return of_matrices(s, matrices_of(operator, block_structure(operator)))
+        couplings = coefficients(operator)
+        return of_matrices(s, found.matrices(couplings), couplings, found.expand)
+
+    return functools.wraps(quantity)(function)
