@@ -52,9 +52,21 @@ def block_spectrum(operator: AbstractOperator, method: Exact) -> AbstractBlockSp
     found = reduction(operator)
     if found is None:
         return matrix_spectrum(operator, method)
+    return SectorSpectrum(_decomposed(found, not method.levels_only, operator), operator, found)
+
+
+# Compiled as a whole: there are many blocks of different sizes, and each operation on each would be compiled by itself.
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _decomposed(found: Reduction, eigenvectors: bool, operator: AbstractOperator) -> family.Blocks:
     couplings = coefficients(operator)
-    kept = tuple(decompose(m, eigenvectors=not method.levels_only) for m in found.matrices(couplings))
-    return SectorSpectrum(found.expand(kept, couplings), operator, found)
+    kept = tuple(decompose(matrix, eigenvectors=eigenvectors) for matrix in found.matrices(couplings))
+    return found.expand(kept, couplings)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _answered(of_matrices, found: Reduction, s: jax.Array, operator: AbstractOperator):
+    couplings = coefficients(operator)
+    return of_matrices(s, found.matrices(couplings), couplings, found.expand)
 
 
 def from_operator(quantity):
@@ -65,7 +77,6 @@ def from_operator(quantity):
         found = reduction(operator)
         if found is None:
             return of_matrices(s, matrices_of(operator, block_structure(operator)))
-        couplings = coefficients(operator)
-        return of_matrices(s, found.matrices(couplings), couplings, found.expand)
+        return _answered(of_matrices, found, s, operator)
 
-    return functools.wraps(quantity)(function)
+    return function

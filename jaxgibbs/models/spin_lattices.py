@@ -97,7 +97,7 @@ def transverse_ising(
     coupling: BondCoupling = 1.0,
     transverse_field: ArrayLike = 1.0,
     *,
-    longitudinal_field: ArrayLike = 0.0,
+    longitudinal_field: ArrayLike | None = None,
 ) -> PauliSum:
     """`H = -sum_bonds J sigma_i^z sigma_j^z - sum_i g sigma_i^x - sum_i h sigma_i^z`; `J > 0` is ferromagnetic.
 
@@ -105,12 +105,12 @@ def transverse_ising(
         lattice: sites and bonds.
         coupling: `J` on bonds: a number, shape `(bonds,)`, or by kind.
         transverse_field: `g`, a number or shape `(sites,)`.
-        longitudinal_field: `h`, a number or shape `(sites,)`.
+        longitudinal_field: `h`, a number or shape `(sites,)`; by default there is no such term, and so a coupling and a
+            derivative less, but one symmetry more: flipping all spins.
     """
-    fields = {
-        "transverse_field": on_sites(lattice, transverse_field, MINUS_X),
-        "longitudinal_field": on_sites(lattice, longitudinal_field, MINUS_Z),
-    }
+    fields = {"transverse_field": on_sites(lattice, transverse_field, MINUS_X)}
+    if longitudinal_field is not None:
+        fields["longitudinal_field"] = on_sites(lattice, longitudinal_field, MINUS_Z)
     return _on(lattice, on_bonds(lattice, "coupling", coupling, MINUS_ISING) | fields)
 
 

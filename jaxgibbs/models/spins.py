@@ -179,7 +179,7 @@ def transverse_ising_chain(
     coupling: ArrayLike = 1.0,
     transverse_field: ArrayLike = 1.0,
     *,
-    longitudinal_field: ArrayLike = 0.0,
+    longitudinal_field: ArrayLike | None = None,
     periodic: bool = False,
 ) -> PauliSum:
     """`H = -sum_bonds J sigma_i^z sigma_{i+1}^z - sum_i g sigma_i^x - sum_i h sigma_i^z`, in Pauli matrices.
@@ -190,7 +190,8 @@ def transverse_ising_chain(
         sites: number of spins.
         coupling: `J`, a scalar or shape `(bonds,)`.
         transverse_field: `g`, a scalar or shape `(sites,)`; the ground state of a long chain is critical at `g = J`.
-        longitudinal_field: `h`, a scalar or shape `(sites,)`; any value but 0 breaks the spin-flip symmetry.
+        longitudinal_field: `h`, a scalar or shape `(sites,)`; by default there is no such term, and flipping all spins is a
+            symmetry.
         periodic: whether the last site is joined to the first; needs three sites.
     """
     lattice = chain_lattice(sites, periodic=periodic)

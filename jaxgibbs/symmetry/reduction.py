@@ -21,7 +21,7 @@ from jaxgibbs.operators.terms import LARGEST_SPARSE_DIMENSION, TermSum
 
 from .detection import commuting_involutions, field_terms, group_of, pauli_terms
 
-SMALLEST_DIMENSION = 2**7  # below it a decomposition costs less than the search
+SMALLEST_DIMENSION = 2**9  # below it compiling more sizes of blocks costs more than their decompositions save
 _LARGEST_ENTRIES = 2**23  # stored elements of the terms in a basis of multiplets
 
 
