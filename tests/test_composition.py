@@ -155,6 +155,9 @@ SPINS = tuple(
         "transverse_ising",
         "lipkin_meshkov_glick",
         "p_spin",
+        "fermi_hubbard",
+        "t_v_chain",
+        "kitaev_chain",
     )
 )
 LADDER = models.ladder_lattice(2)
@@ -180,6 +183,9 @@ def of_spin_models(theta):
         models.transverse_ising(LADDER, c, b),
         models.lipkin_meshkov_glick(15, a, b, c),
         models.p_spin(4, b, c, maximal_spin=False),
+        models.fermi_hubbard(models.chain_lattice(2), a, b, c),
+        models.t_v_chain(4, b, c, a),
+        models.kitaev_chain(4, c, a, b),
     ]
     total = sum((1 + 0.3 * k) * model.to_dense() for k, model in enumerate(chains + others))
     total = jnp.kron(total, jnp.eye(2, dtype=theta.dtype)) + sum(
