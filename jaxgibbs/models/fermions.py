@@ -81,8 +81,8 @@ def t_v_chain(
         periodic: whether the last site is joined to the first, as fermions; needs three sites.
     """
     lattice = chain_lattice(sites, periodic=periodic)
-    parts = _on_bonds(lattice, "hopping", hopping, lambda bond: _hop(*bond, -1.0))
-    parts |= _on_bonds(lattice, "interaction", interaction, lambda bond: _both_filled(*bond))
+    parts = _on_bonds(lattice, "hopping", hopping, lambda bond: _hop(bond[0], bond[1], -1.0))
+    parts |= _on_bonds(lattice, "interaction", interaction, lambda bond: _both_filled(bond[0], bond[1]))
     parts["chemical_potential"] = Part(chemical_potential, tuple(_filled(i, -1.0) for i in range(lattice.sites)))
     return spin_half_sum(lattice.sites, parts)
 
@@ -108,8 +108,8 @@ def kitaev_chain(
         periodic: whether the last site is joined to the first, as fermions; needs three sites.
     """
     lattice = chain_lattice(sites, periodic=periodic)
-    parts = _on_bonds(lattice, "hopping", hopping, lambda bond: _hop(*bond, -1.0))
-    parts |= _on_bonds(lattice, "pairing", pairing, lambda bond: _pair(*bond, 1.0))
+    parts = _on_bonds(lattice, "hopping", hopping, lambda bond: _hop(bond[0], bond[1], -1.0))
+    parts |= _on_bonds(lattice, "pairing", pairing, lambda bond: _pair(bond[0], bond[1], 1.0))
     # -mu (n - 1/2) = mu Z / 2
     parts["chemical_potential"] = Part(chemical_potential, tuple((("Z", (i,), 0.5),) for i in range(lattice.sites)))
     return spin_half_sum(lattice.sites, parts)
@@ -123,7 +123,7 @@ def _on_bonds(lattice, name, value, strings) -> dict[str, Part]:
     return {f"{name}_{kind}": Part(value[kind], tuple(map(strings, group))) for kind, group in lattice.bonds}
 
 
-def _between(i, j, letter):
+def _between(i: int, j: int, letter: str) -> tuple[str, tuple[int, ...]]:
     """`letter` on both ends and `Z` on the modes between, which come in order."""
     first, last = min(i, j), max(i, j)
     return letter + "Z" * (last - first - 1) + letter, tuple(range(first, last + 1))
