@@ -207,7 +207,9 @@ class LocalSum(AbstractTermSum):
         theta, matrices = self.coefficients(), []
         for window in _windows(self.terms):
             size = math.prod(self.terms.dims[site] for site in window.sites)
-            values = theta[window.term] * jnp.asarray(window.value, jnp.result_type(theta, *_kinds(window.value)))
+            # By dtype: a coupling that came as a Python number is weakly typed, and would let complex64 decide.
+            dtype = jnp.result_type(theta.dtype, jnp.complex64) if np.iscomplexobj(window.value) else theta.dtype
+            values = theta[window.term] * jnp.asarray(window.value, dtype)
             matrices.append(jnp.zeros((size, size), values.dtype).at[window.row, window.column].add(values))
         return LocalMap(tuple(matrices), self.terms)
 
@@ -219,10 +221,6 @@ class LocalSum(AbstractTermSum):
 
     def to_dense(self):
         return self.to_terms().to_dense()
-
-
-def _kinds(value):
-    return (jnp.complex64,) if np.iscomplexobj(value) else ()
 
 
 @functools.lru_cache(maxsize=64)
