@@ -124,23 +124,21 @@ def test_derivatives_of_every_kind(real):
         image = operator_of(theta, terms).matvec(v)
         return jnp.real(jnp.vdot(jnp.asarray(u), image)) + jnp.real(jnp.vdot(image, image))
 
-    gradient = jax.jit(jax.grad(function, (0, 1)))
-    in_theta, in_v = gradient(jnp.asarray(theta), jnp.asarray(v))
+    rng = np.random.default_rng(4)
+    dtheta, dv = rng.normal(size=theta.shape), rng.normal(size=v.shape).astype(v.dtype)
+    start, step = (jnp.asarray(theta), jnp.asarray(v)), (jnp.asarray(dtheta), jnp.asarray(dv))
+    (in_theta, in_v), (change, _) = jax.jit(lambda *x: jax.jvp(jax.grad(function, (0, 1)), x, step))(*start)
     weight = u + 2 * matrix @ v
     np.testing.assert_allclose(in_theta, np.real(images @ weight.conj()), rtol=1e-11, atol=1e-10)
     np.testing.assert_allclose(np.conj(in_v), matrix @ weight, rtol=1e-11, atol=1e-10)
     # Forward over reverse: the Hessian in theta is 2 Re <T_j v|T_k v>; its product with a direction.
-    rng = np.random.default_rng(4)
-    dtheta, dv = rng.normal(size=theta.shape), rng.normal(size=v.shape).astype(v.dtype)
-    tangent = jax.jit(lambda *point: jax.jvp(gradient, point, (jnp.asarray(dtheta), jnp.asarray(dv))))
-    change = tangent(jnp.asarray(theta), jnp.asarray(v))[1][0]
     moved = 2 * (np.tensordot(dtheta, images, 1) + matrix @ dv)
     expected = np.real(images @ moved.conj()) + np.real((matrices @ dv) @ weight.conj())
     np.testing.assert_allclose(change, expected, rtol=1e-10, atol=1e-9)
     # Finite differences of the value, which know nothing of the matrices.
-    step = 1e-5
-    change = [float(function(jnp.asarray(theta + s * step * dtheta), jnp.asarray(v))) for s in (1, -1)]
-    np.testing.assert_allclose((change[0] - change[1]) / (2 * step), in_theta @ dtheta, rtol=1e-7)
+    value, h = jax.jit(function), 1e-5
+    ahead, behind = (float(value(jnp.asarray(theta + s * h * dtheta), start[1])) for s in (1, -1))
+    np.testing.assert_allclose((ahead - behind) / (2 * h), in_theta @ dtheta, rtol=1e-7)
 
 
 @pytest.mark.parametrize("real", [True, False])
