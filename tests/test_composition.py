@@ -16,7 +16,7 @@ import pytest
 
 import jaxgibbs as jg
 from jaxgibbs import fitting, linalg, models, operators, symmetry, units
-from jaxgibbs.operators import PauliSum, PauliTerms, SparseTerms, TermSum
+from jaxgibbs.operators import LocalSum, LocalTerms, PauliSum, PauliTerms, SparseTerms, TermSum
 
 rng = np.random.default_rng(7)
 TERMS = rng.normal(size=(3, 4, 4)) + 1j * rng.normal(size=(3, 4, 4))
@@ -24,6 +24,7 @@ TERMS = (TERMS + TERMS.conj().swapaxes(1, 2)) / 4
 SPARSE = SparseTerms.from_matrices({"theta": list(TERMS)})
 START = np.array([[0.5, -0.3, 0.8], [0.2, 0.6, -0.4]], np.float32)  # two sets of couplings
 STRINGS = PauliTerms.from_strings(8, {"theta": ["X0 X1 + Y0 Y1", "Z0 Z7 - X3", "Y0 Y7 + Z2"]})
+LOCAL = LocalTerms([2, 3, 2], {"theta": [(TERMS[0], (2, 0)), (np.diag([1.0, 0, -1]), 1), [(TERMS[1], (0, 2))]]})
 A, B = TERMS[0].astype(np.complex64), TERMS[1].astype(np.complex64)
 BETA = np.float32(0.8)
 
@@ -82,6 +83,11 @@ def of_pauli_sum(theta):
     return weigh(operator.matvec(jnp.cos(jnp.arange(256.0, dtype=theta.dtype)))) + log_z(
         PauliSum({"theta": theta}, small)
     )
+
+
+def of_local_sum(theta):
+    operator = LocalSum({"theta": theta}, LOCAL)
+    return weigh(operator.matvec(jnp.cos(jnp.arange(12.0, dtype=theta.dtype)))) + log_z(operator)
 
 
 def of_charges(theta):
@@ -155,6 +161,9 @@ SPINS = tuple(
         "transverse_ising",
         "lipkin_meshkov_glick",
         "p_spin",
+        "fermi_hubbard",
+        "t_v_chain",
+        "interacting_kitaev_chain",
     )
 )
 LADDER = models.ladder_lattice(2)
@@ -180,6 +189,9 @@ def of_spin_models(theta):
         models.transverse_ising(LADDER, c, b),
         models.lipkin_meshkov_glick(15, a, b, c),
         models.p_spin(4, b, c, maximal_spin=False),
+        models.fermi_hubbard(models.chain_lattice(2), a, b, c),
+        models.t_v_chain(4, b, c, a),
+        models.interacting_kitaev_chain(4, c, a, b, c),
     ]
     total = sum((1 + 0.3 * k) * model.to_dense() for k, model in enumerate(chains + others))
     total = jnp.kron(total, jnp.eye(2, dtype=theta.dtype)) + sum(
@@ -349,6 +361,7 @@ TABLE = {
         )
     ),
     "operators.PauliSum": of_pauli_sum,
+    "operators.LocalSum": of_local_sum,
     "operators.Spectrum": lambda theta: of_tree(jg.thermodynamics(operators.Spectrum(theta, 2 * theta), BETA)),
     "operators.Fermions": lambda theta: of_tree(jg.thermodynamics(operators.Fermions(theta), BETA)),
     "operators.Bosons": lambda theta: of_tree(jg.thermodynamics(operators.Bosons(square(theta)), BETA)),
@@ -399,7 +412,7 @@ EXEMPT = {
     **dict.fromkeys(
         tuple(
             f"operators.{name}"
-            for name in ("SparseTerms", "PauliTerms", "BlockStructure", "block_structure", "bell_basis")
+            for name in ("SparseTerms", "PauliTerms", "LocalTerms", "BlockStructure", "block_structure", "bell_basis")
         ),
         STRUCTURE,
     ),

@@ -50,6 +50,14 @@ def contests(quick: bool) -> dict[str, list[Row]]:
             Row("jax", "peers:jax_batch", size),
             Row("jaxgibbs", "ours:batch", size),
         ]
+    for sites in (12,) if quick else (16, 20):
+        size, traffic = {"sites": sites}, 2.0 * 8 * 2**sites  # the vector is read and the product written
+        table[f"product of H with a vector, Heisenberg chain of {sites}"] = [
+            Row("scipy CSR", "peers:scipy_product", size, traffic),
+            Row("jax BCOO", "peers:jax_product", size, traffic),
+            Row("jaxgibbs, prepared", "ours:product", size | {"prepared": True}, traffic),
+            Row("jaxgibbs, once", "ours:product", size | {"prepared": False}, traffic),
+        ]
     for kind, sites in (("commuting", 6),) if quick else (("commuting", 10), ("noncommuting", 8)):
         size = {"kind": kind, "sites": sites}
         table[f"fit of 8 {kind} charges, dimension {2**sites}"] = [
@@ -60,7 +68,7 @@ def contests(quick: bool) -> dict[str, list[Row]]:
     return table
 
 
-OFF_THE_SHELF = {"numpy", "torch", "qutip", "torch autograd", "scipy hybr"}
+OFF_THE_SHELF = {"numpy", "torch", "qutip", "torch autograd", "scipy hybr", "scipy CSR"}
 
 
 def ratio(timing: Timing, timings: list[Timing]) -> float:
@@ -90,6 +98,7 @@ def main() -> None:
             print(
                 f"  {timing.name:<32}{1e3 * timing.median:>9.2f} ms{ratio(timing, timings):>8.2f}"
                 f"{timing.first:>10.2f} s{timing.difference:>12.1e}"
+                + (f"{timing.bandwidth / 1e9:>8.2f} GB/s" if not math.isnan(timing.bandwidth) else "")
             )
         record["workloads"][name] = [vars(t) | {"ratio": ratio(t, timings)} for t in timings]
     options.out.parent.mkdir(parents=True, exist_ok=True)

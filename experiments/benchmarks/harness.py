@@ -14,22 +14,24 @@ import numpy as np
 
 @dataclasses.dataclass
 class Row:
-    """One contestant: the function that sets it up, and its arguments."""
+    """One contestant: the function that sets it up, its arguments, and the memory traffic it cannot do without, if known."""
 
     name: str
     setup: str
     arguments: dict
+    least_bytes: float = 0.0
 
 
 @dataclasses.dataclass
 class Timing:
-    """What came of it: seconds of the first call (compilation included) and of the later ones, and the difference."""
+    """What came of it: seconds of the first call (compilation included) and of the later ones, the difference, bytes a second."""
 
     name: str
     first: float = float("nan")
     median: float = float("nan")
     fastest: float = float("nan")
     difference: float = float("nan")
+    bandwidth: float = float("nan")
     failure: str = ""
 
 
@@ -57,6 +59,8 @@ def race(rows: list[Row], repeats: int, threads: int = 1) -> list[Timing]:
         timings[k].failure = worker.failure
         if seconds[k] and reference is not None and answers[k] is not None:
             timings[k].median, timings[k].fastest = statistics.median(seconds[k]), min(seconds[k])
+            if rows[k].least_bytes:
+                timings[k].bandwidth = rows[k].least_bytes / timings[k].median
             timings[k].difference = float(np.max(np.abs(answers[k] - reference)))
     return timings
 
@@ -110,7 +114,9 @@ def _serve() -> None:
         if hasattr(answer, "block_until_ready"):
             answer.block_until_ready()
         seconds = time.perf_counter() - start
-        print("@" + json.dumps({"seconds": seconds, "answer": np.asarray(answer, float).ravel().tolist()}), flush=True)
+        numbers = np.asarray(answer, float).ravel()
+        numbers = numbers[:: max(1, numbers.size // 2**16)]  # of a long vector every so many entries
+        print("@" + json.dumps({"seconds": seconds, "answer": numbers.tolist()}), flush=True)
 
 
 if __name__ == "__main__":

@@ -102,3 +102,14 @@ def fit(kind: str, sites: int):
     else:
         operators = tuple(jg.operators.Dense(matrix) for matrix in q)
     return lambda: jg.fit_multipliers(operators, wanted).value
+
+
+def product(sites: int, prepared: bool):
+    """`H v` without a matrix: with the operator prepared, as in a Lanczos run, or all at once from the couplings."""
+    hamiltonian, vector = jg.models.heisenberg_chain(sites), jnp.asarray(workloads.vector(sites))
+    if not prepared:
+        once = jax.jit(lambda hamiltonian, vector: hamiltonian.matvec(vector))
+        return lambda: once(hamiltonian, vector)
+    linear_map = jax.jit(lambda hamiltonian: hamiltonian.linear_map())(hamiltonian)
+    apply = jax.jit(lambda linear_map, vector: linear_map(vector))
+    return lambda: apply(linear_map, vector)

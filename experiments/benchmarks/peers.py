@@ -270,3 +270,22 @@ def numpy_fit(kind: str, sites: int):
         return lam
 
     return call
+
+
+def scipy_product(sites: int):
+    """`scipy.sparse`, compressed rows."""
+    matrix, vector = workloads.sparse_heisenberg(sites), workloads.vector(sites)
+    return lambda: matrix @ vector
+
+
+def jax_product(sites: int):
+    """`jax.experimental.sparse`, coordinates."""
+    import jax
+    import jax.numpy as jnp
+    from jax.experimental import sparse
+
+    jax.config.update("jax_enable_x64", True)
+    matrix = sparse.BCOO.from_scipy_sparse(workloads.sparse_heisenberg(sites))
+    vector = jnp.asarray(workloads.vector(sites))
+    apply = jax.jit(lambda matrix, vector: matrix @ vector)
+    return lambda: apply(matrix, vector)

@@ -43,6 +43,28 @@ def heisenberg_matrix(sites: int) -> np.ndarray:
     return sum(terms["flip"]) + sum(terms["parallel"])
 
 
+def sparse_heisenberg(sites: int):
+    """The open Heisenberg chain with J = 1, as a CSR matrix of float64 with int32 indices."""
+    import scipy.sparse
+
+    states = np.arange(2**sites, dtype=np.int32)
+    diagonal, rows, columns = np.zeros(2**sites), [states], [states]
+    for bond in range(sites - 1):
+        differ = ((states >> bond) ^ (states >> (bond + 1))) & 1 == 1
+        diagonal += np.where(differ, -0.25, 0.25)
+        rows.append(states[differ])
+        columns.append(states[differ] ^ np.int32(3 << bond))
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    values = np.concatenate([diagonal, np.full(len(row) - len(diagonal), 0.5)])
+    return scipy.sparse.csr_matrix((values, (row, column)), shape=(2**sites, 2**sites))
+
+
+def vector(sites: int) -> np.ndarray:
+    """A random vector of length 1."""
+    v = np.random.default_rng(3).standard_normal(2**sites)
+    return v / np.linalg.norm(v)
+
+
 def random_batch(dim: int) -> np.ndarray:
     """1000 complex Hermitian matrices of unit width."""
     rng = np.random.default_rng(0)

@@ -10,6 +10,9 @@ from .lattices import triangular_lattice as triangular_lattice
 from .clusters import spin_dimer as spin_dimer
 from .collective import lipkin_meshkov_glick as lipkin_meshkov_glick
 from .collective import p_spin as p_spin
+from .fermions import fermi_hubbard as fermi_hubbard
+from .fermions import interacting_kitaev_chain as interacting_kitaev_chain
+from .fermions import t_v_chain as t_v_chain
 from .free_fermions import kitaev_chain as kitaev_chain
 from .free_fermions import ssh_chain as ssh_chain
 from .free_fermions import tight_binding as tight_binding

@@ -58,7 +58,7 @@ def lipkin_meshkov_glick(
         return TermSum(couplings, SparseTerms.from_matrices(matrices))
     # S_x^2 = sites / 4 + sum_{i < j} X_i X_j / 2, and likewise for y.
     pairs = list(itertools.combinations(range(sites), 2))
-    parts = {
+    parts: dict[str, tuple] = {
         name: ((("1", (0,), -0.25), *((letters, pair, -0.5 / sites) for pair in pairs)),)
         for name, letters in (("coupling", "XX"), ("coupling_y", "YY"))
     }

@@ -148,7 +148,7 @@ class _Cell:
 
 
 def _lattice(cell: _Cell, lengths: tuple[int, int], periodic) -> Lattice:
-    lengths = tuple(whole_number(name, n) for name, n in zip(("columns", "rows"), lengths, strict=True))
+    lengths = whole_number("columns", lengths[0]), whole_number("rows", lengths[1])
     wraps = tuple(periodic) if isinstance(periodic, tuple | list) else (periodic, periodic)
     if len(wraps) != 2 or not all(isinstance(wrap, bool | np.bool_) for wrap in wraps):
         raise ValueError(f"`periodic` must be True, False or a pair of them, but is {periodic!r}.")

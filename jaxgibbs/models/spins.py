@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import ArrayLike, Float
 
 from jaxgibbs.operators.local import pauli_matrices, spin_dimension, spin_matrices
+from jaxgibbs.operators.local_sum import LocalSum, LocalTerms
 from jaxgibbs.operators.pauli import PauliSum
 from jaxgibbs.operators.terms import AbstractTermSum, SparseTerms, TermSum
 
-from ._assembly import check_shape, real_couplings, sparse_terms, tied_or_each
+from ._assembly import check_shape, real_couplings
 from ._spin_half import (
     EXCHANGE,
     EXCHANGE_XY,
@@ -30,7 +31,7 @@ from ._spin_half import (
 from .lattices import Lattice, chain_lattice
 from .spin_lattices import transverse_ising
 
-LARGEST_LOG2_DIMENSION = 16
+LARGEST_LOG2_DIMENSION = 30
 
 
 def two_level(gap: Float[ArrayLike, ""], tunnelling: Float[ArrayLike, ""] = 0.0) -> TermSum:
@@ -98,7 +99,7 @@ def heisenberg_chain(
 
     Returns:
         A real operator of dimension `(2 spin + 1)^sites` with couplings `coupling`, `single_ion`, `field`: for spins 1/2 a
-        `PauliSum`, of up to 30 sites and with the symmetries of the chain in `terms.permutations`, else a `TermSum`.
+        `PauliSum`, of up to 30 sites and with the symmetries of the chain in `terms.permutations`, else a `LocalSum`.
 
     Raises:
         ValueError: if there are too many sites, a shape does not fit, `periodic` is asked of fewer than three sites, or a value
@@ -209,7 +210,7 @@ def _chain(sites, spin, periodic, *, bonds, on_site) -> AbstractTermSum:
         return spin_half_sum(lattice.sites, parts, lattice.permutations)
     if sites * math.log2(spin_dimension(spin)) > LARGEST_LOG2_DIMENSION:
         raise ValueError(
-            f"`sites` must be so few that the dimension is at most 2^{LARGEST_LOG2_DIMENSION}, since the terms are stored, but "
+            f"`sites` must be so few that the dimension is at most 2^{LARGEST_LOG2_DIMENSION}, that of a vector, but "
             f"{sites} spins {spin:g} have dimension {spin_dimension(spin)}^{sites}."
         )
     values = real_couplings(**{name: value for name, (value, *_) in (bonds | on_site).items()})
@@ -218,16 +219,17 @@ def _chain(sites, spin, periodic, *, bonds, on_site) -> AbstractTermSum:
     parts = tuple(
         (name, matrix, name in bonds, values[name].ndim == 0) for name, (_, matrix, _) in (bonds | on_site).items()
     )
-    return TermSum(values, _chain_terms(lattice, float(spin), parts))
+    return LocalSum(values, _chain_terms(lattice, float(spin), parts))
 
 
 @functools.lru_cache(maxsize=64)
-def _chain_terms(lattice: Lattice, spin: float, parts: tuple[tuple[str, Callable, bool, bool], ...]) -> SparseTerms:
+def _chain_terms(lattice: Lattice, spin: float, parts: tuple[tuple[str, Callable, bool, bool], ...]) -> LocalTerms:
     terms = {}
     for name, matrix, joins, tied in parts:
         places = lattice.all_bonds if joins else [(site,) for site in range(lattice.sites)]
-        terms[name] = tied_or_each([(matrix(spin), place) for place in places], tied)
-    return sparse_terms((spin_dimension(spin),) * lattice.sites, terms)
+        placements = [(matrix(spin), place) for place in places]
+        terms[name] = [placements] if tied else placements
+    return LocalTerms((spin_dimension(spin),) * lattice.sites, terms)
 
 
 def _exchange_xy(spin):

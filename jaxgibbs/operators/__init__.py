@@ -10,6 +10,8 @@ from .terms import SparseTerms as SparseTerms
 from .terms import TermSum as TermSum
 from .pauli import PauliSum as PauliSum
 from .pauli import PauliTerms as PauliTerms
+from .local_sum import LocalSum as LocalSum
+from .local_sum import LocalTerms as LocalTerms
 from .spectrum import Spectrum as Spectrum
 from .tails import AbstractTail as AbstractTail
 from .tails import ContinuumTail as ContinuumTail

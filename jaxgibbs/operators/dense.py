@@ -44,7 +44,11 @@ class Dense(AbstractOperator):
         return hermitian_or_nan(self.matrix)
 
     def matvec(self, vector):
-        return matmul(self.to_dense(), vector)
+        return self.linear_map()(vector)
+
+    def linear_map(self):
+        matrix = self.to_dense()
+        return lambda vector: matmul(matrix, vector)
 
     def linear_map(self):
         matrix = self.to_dense()

@@ -50,10 +50,17 @@ class KroneckerSum(AbstractOperator):
         return total
 
     def matvec(self, vector):
+        return self.linear_map()(vector)
+
+    def linear_map(self):
         matrices = [part.to_dense() for part in self.parts]
-        tensor = vector.reshape([matrix.shape[0] for matrix in matrices])
-        total = jnp.zeros_like(tensor, dtype=jnp.result_type(tensor, self.dtype))
-        for axis, matrix in enumerate(matrices):
-            product = jnp.tensordot(matrix, tensor, axes=(1, axis), precision="highest")
-            total = total + jnp.moveaxis(product, 0, axis)
-        return total.reshape(vector.shape)
+
+        def product(vector):
+            tensor = vector.reshape([matrix.shape[0] for matrix in matrices])
+            total = jnp.zeros_like(tensor, dtype=jnp.result_type(tensor, self.dtype))
+            for axis, matrix in enumerate(matrices):
+                part = jnp.tensordot(matrix, tensor, axes=(1, axis), precision="highest")
+                total = total + jnp.moveaxis(part, 0, axis)
+            return total.reshape(vector.shape)
+
+        return product

@@ -16,8 +16,8 @@ def parse_pauli_sum(text: str, sites: int) -> list[tuple[float, int, int]]:
         ValueError: if the text is no such sum, or names a site that does not exist or twice in one product.
     """
 
-    def refuse(reason):
-        raise ValueError(f'A term must read like "0.5 X0 X1 - 2 Z3", but {text!r} {reason}.')
+    def refused(reason: str) -> ValueError:
+        return ValueError(f'A term must read like "0.5 X0 X1 - 2 Z3", but {text!r} {reason}.')
 
     strings: list[tuple[float, int, int]] = []
     weight, factors, begun, signed, place = 1.0, {}, False, False, 0
@@ -25,27 +25,27 @@ def parse_pauli_sum(text: str, sites: int) -> list[tuple[float, int, int]]:
     while place < text_end:
         token = _TOKEN.match(text, place)
         if token is None:
-            refuse(f"has {text[place:].strip()!r} where a sign, a number or a factor such as X0 belongs")
+            raise refused(f"has {text[place:].strip()!r} where a sign, a number or a factor such as X0 belongs")
         if token["sign"]:
             if begun:
                 strings.append(_string(weight, factors, sites))
             elif signed:
-                refuse("has two signs in a row")
+                raise refused("has two signs in a row")
             weight, factors, begun, signed = (-1.0 if token["sign"] == "-" else 1.0), {}, False, True
         elif token["number"]:
             if begun:
-                refuse("has a number that does not begin a product")
+                raise refused("has a number that does not begin a product")
             weight, begun = weight * float(token["number"]), True
         else:
             site = int(token["site"])
             if site >= sites:
-                refuse(f"names site {site}, and there are {sites} sites, from 0 to {sites - 1}")
+                raise refused(f"names site {site}, and there are {sites} sites, from 0 to {sites - 1}")
             if site in factors:
-                refuse(f"names site {site} twice in one product")
+                raise refused(f"names site {site} twice in one product")
             factors[site], begun = token["letter"], True
         place = token.end()
     if not begun:
-        refuse("has a product without factors" if text.strip() else "is empty")
+        raise refused("has a product without factors" if text.strip() else "is empty")
     return [*strings, _string(weight, factors, sites)]
 
 

@@ -199,7 +199,7 @@ def test_models_map_over_couplings():
         (lambda: models.heisenberg_chain(2, periodic=True), "`sites` must be at least 3 for a ring"),
         (lambda: models.heisenberg_ring(1), "`sites` must be at least 3 for a ring"),
         (lambda: models.heisenberg_chain(4, periodic="open"), "`periodic` must be True or False"),
-        (lambda: models.heisenberg_chain(11, spin=1), "`sites` must be so few"),
+        (lambda: models.heisenberg_chain(19, spin=1), "`sites` must be so few"),
         (lambda: models.heisenberg_chain(31), "`sites` must be at most 30"),
         (
             lambda: models.heisenberg_chain(4, np.ones(4)),

@@ -11,6 +11,8 @@ from jaxgibbs.operators import (
     Dense,
     Fermions,
     KroneckerSum,
+    LocalSum,
+    LocalTerms,
     Scaled,
     SparseTerms,
     Spectrum,
@@ -35,6 +37,7 @@ OPERATORS = {
     "real dense": Dense(hermitian(6, float)),
     "terms": TermSum({"one": 0.7, "two": [-1.0, 0.4]}, SparseTerms.from_matrices({"one": A, "two": [B, np.eye(6)]})),
     "real terms": TermSum({"one": 0.7}, SparseTerms.from_matrices({"one": hermitian(6, float)})),
+    "local": LocalSum({"one": 0.7}, LocalTerms((2, 3), {"one": [[(hermitian(2), 0), (hermitian(6), (1, 0))]]})),
     "spectrum": Spectrum([1.0, 0.0, 2.0, 2.0, 5.0, -1.0]),
     "kronecker": KroneckerSum([hermitian(2), hermitian(3)]),
     "scaled": Scaled(-1.3, Dense(A)),
@@ -50,7 +53,8 @@ def test_every_operator_is_its_matrix(name):
     assert operator.dtype == matrix.dtype
     np.testing.assert_allclose(matrix, matrix.conj().T, atol=1e-15)
     vector = RNG.normal(size=6) + 1j * RNG.normal(size=6)
-    np.testing.assert_allclose(operator.matvec(jnp.asarray(vector)), matrix @ vector, atol=1e-13)
+    for product in (operator.matvec, operator.linear_map()):
+        np.testing.assert_allclose(product(jnp.asarray(vector)), matrix @ vector, atol=1e-13)
     np.testing.assert_allclose((2 * operator - operator / 4 + -operator).to_dense(), 0.75 * matrix, atol=1e-14)
     assert as_operator(operator) is operator
     np.testing.assert_allclose(simplify(2 * operator + operator).to_dense(), 3 * matrix, atol=1e-13)

@@ -124,23 +124,21 @@ def test_derivatives_of_every_kind(real):
         image = operator_of(theta, terms).matvec(v)
         return jnp.real(jnp.vdot(jnp.asarray(u), image)) + jnp.real(jnp.vdot(image, image))
 
-    gradient = jax.jit(jax.grad(function, (0, 1)))
-    in_theta, in_v = gradient(jnp.asarray(theta), jnp.asarray(v))
+    rng = np.random.default_rng(4)
+    dtheta, dv = rng.normal(size=theta.shape), rng.normal(size=v.shape).astype(v.dtype)
+    start, step = (jnp.asarray(theta), jnp.asarray(v)), (jnp.asarray(dtheta), jnp.asarray(dv))
+    (in_theta, in_v), (change, _) = jax.jit(lambda *x: jax.jvp(jax.grad(function, (0, 1)), x, step))(*start)
     weight = u + 2 * matrix @ v
     np.testing.assert_allclose(in_theta, np.real(images @ weight.conj()), rtol=1e-11, atol=1e-10)
     np.testing.assert_allclose(np.conj(in_v), matrix @ weight, rtol=1e-11, atol=1e-10)
     # Forward over reverse: the Hessian in theta is 2 Re <T_j v|T_k v>; its product with a direction.
-    rng = np.random.default_rng(4)
-    dtheta, dv = rng.normal(size=theta.shape), rng.normal(size=v.shape).astype(v.dtype)
-    tangent = jax.jit(lambda *point: jax.jvp(gradient, point, (jnp.asarray(dtheta), jnp.asarray(dv))))
-    change = tangent(jnp.asarray(theta), jnp.asarray(v))[1][0]
     moved = 2 * (np.tensordot(dtheta, images, 1) + matrix @ dv)
     expected = np.real(images @ moved.conj()) + np.real((matrices @ dv) @ weight.conj())
     np.testing.assert_allclose(change, expected, rtol=1e-10, atol=1e-9)
     # Finite differences of the value, which know nothing of the matrices.
-    step = 1e-5
-    change = [float(function(jnp.asarray(theta + s * step * dtheta), jnp.asarray(v))) for s in (1, -1)]
-    np.testing.assert_allclose((change[0] - change[1]) / (2 * step), in_theta @ dtheta, rtol=1e-7)
+    value, h = jax.jit(function), 1e-5
+    ahead, behind = (float(value(jnp.asarray(theta + s * h * dtheta), start[1])) for s in (1, -1))
+    np.testing.assert_allclose((ahead - behind) / (2 * h), in_theta @ dtheta, rtol=1e-7)
 
 
 @pytest.mark.parametrize("real", [True, False])
@@ -205,17 +203,19 @@ def test_the_exact_route_finds_the_blocks_and_the_derivatives():
     def log_z(scale, operator):
         return jg.log_partition(scale * operator, 0.7)
 
-    curve = jax.jit(jax.vmap(jax.value_and_grad(log_z, (0, 1)), (0, None)))
-    scales = jnp.array([0.0, -1.3, 2.0])
-    value, (slope, gradient) = curve(scales, pauli)
-    expected, (slope_of_terms, gradient_of_terms) = curve(scales, pauli.to_terms())
-    np.testing.assert_allclose(value, expected, rtol=1e-14)
-    np.testing.assert_allclose(slope, slope_of_terms, atol=1e-12)
-    matrix = np.asarray(pauli.to_dense())
-    levels = np.linalg.eigvalsh(matrix)
-    np.testing.assert_allclose(value, [np.log(np.sum(np.exp(-0.7 * s * levels))) for s in scales], rtol=1e-13)
-    for name in couplings:
-        np.testing.assert_allclose(gradient.couplings[name], gradient_of_terms.couplings[name], atol=1e-13)
+    scales = np.array([0.0, -1.3, 2.0])
+    value, gradient = jax.jit(jax.vmap(jax.value_and_grad(log_z, 1), (0, None)))(jnp.asarray(scales), pauli)
+    levels, vectors = np.linalg.eigh(pauli.to_dense())
+    np.testing.assert_allclose(log_z(2.0, pauli.to_terms()), value[2], rtol=1e-14)
+    for k, scale in enumerate(scales):
+        weights = np.exp(-0.7 * scale * levels)
+        np.testing.assert_allclose(value[k], np.log(np.sum(weights)), rtol=1e-13)
+        rho = (vectors * (weights / np.sum(weights))) @ vectors.T
+        fields = [np.sum(rho * kronecker("1" * i + "Z" + "1" * (sites - 1 - i))) for i in range(sites)]
+        np.testing.assert_allclose(gradient.couplings["h"][k], -0.7 * scale * np.array(fields), atol=1e-13)
+        bonds = ["1" * i + letter + letter + "1" * (sites - 2 - i) for letter in "XY" for i in range(sites - 1)]
+        means = np.array([np.sum(rho * np.real(kronecker(letters))) for letters in bonds]).reshape(2, -1)
+        np.testing.assert_allclose(gradient.couplings["J"][k], -0.7 * scale * means.sum(0) / 4, atol=1e-13)
 
 
 def test_sums_and_multiples_prepare_their_parts():
