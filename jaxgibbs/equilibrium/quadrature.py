@@ -77,9 +77,13 @@ class Nodes(eqx.Module):
         return Nodes(self.probes, tridiagonal, *_gauss(tridiagonal), self.levels)
 
     def flat(self) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
-        """All nodes, and the logarithms of how many states each stands for."""
+        """All nodes, the levels deflated first, and the logarithms of how many states each stands for.
+
+        Nodes without weight are put on one that has weight.
+        """
         energies = jnp.concatenate([self.levels.energies, self.values.ravel()])
-        return energies, jnp.log(jnp.concatenate([self.levels.converged, self.weights.ravel() / self.probes.count]))
+        states = jnp.concatenate([self.levels.converged, self.weights.ravel() / self.probes.count])
+        return jnp.where(states > 0, energies, energies[jnp.argmax(states > 0)]), jnp.log(states)
 
 
 def _gauss(tridiagonal: Tridiagonal):
@@ -143,10 +147,8 @@ def reference(s: Float[Array, ""], nodes: Nodes) -> Float[Array, ""]:
 
 
 def _distances(s, nodes: Nodes):
-    """`(scale, (h of levels, h of nodes), reference)`; nodes without weight are put on the first that has one."""
-    energies, logs = nodes.flat()
-    counted = logs > -jnp.inf
-    energies = jnp.where(counted, energies, energies[jnp.argmax(counted)])
+    """`(scale, (h of levels, h of nodes), reference)`."""
+    energies, _ = nodes.flat()
     scale, h, zero = distances(s, energies)
     split = nodes.levels.energies.size
     return scale, (h[:split], h[split:].reshape(nodes.values.shape)), zero
