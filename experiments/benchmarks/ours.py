@@ -102,3 +102,31 @@ def fit(kind: str, sites: int):
     else:
         operators = tuple(jg.operators.Dense(matrix) for matrix in q)
     return lambda: jg.fit_multipliers(operators, wanted).value
+
+
+def ftlm(sites: int):
+    """ln Z, U and C of a Heisenberg chain at 200 temperatures from four given probes."""
+    probes, betas = jnp.asarray(workloads.probe_vectors(sites)), jnp.asarray(workloads.BETAS)
+    hamiltonian = jg.models.heisenberg_chain(sites)
+    method = jg.Lanczos(
+        workloads.PROBES, workloads.DEPTH, distribution=lambda key, index, dim, dtype: probes[index].astype(dtype)
+    )
+
+    @jax.jit
+    def call(hamiltonian):
+        spectrum = jg.thermal_spectrum(hamiltonian, method=method)
+        curves = (spectrum.log_partition, spectrum.energy, spectrum.heat_capacity)
+        return jnp.concatenate([jax.vmap(curve)(betas) for curve in curves])
+
+    return lambda: call(hamiltonian)
+
+
+def ftlm_gradient(sites: int):
+    """The gradient of ln Z at beta = 1 in the three couplings of the chain, from the same probes."""
+    probes = jnp.asarray(workloads.probe_vectors(sites))
+    hamiltonian = jg.models.heisenberg_chain(sites)
+    method = jg.Lanczos(
+        workloads.PROBES, workloads.DEPTH, distribution=lambda key, index, dim, dtype: probes[index].astype(dtype)
+    )
+    slope = jax.jit(jax.grad(lambda h: jg.log_partition(h, 1.0, method=method)))
+    return lambda: slope(hamiltonian).couplings["coupling"]

@@ -270,3 +270,79 @@ def numpy_fit(kind: str, sites: int):
         return lam
 
     return call
+
+
+def _sparse_heisenberg(sites: int):
+    """The open Heisenberg chain with J = 1 as a scipy CSR matrix."""
+    import scipy.sparse
+
+    states, diagonal, rows, columns = np.arange(2**sites), np.zeros(2**sites), [], []
+    for differ, exchanged in workloads.bonds_and_spins(sites):
+        diagonal += np.where(differ, -0.25, 0.25)
+        rows.append(states[differ])
+        columns.append(exchanged[differ])
+    rows, columns = np.concatenate([states, *rows]), np.concatenate([states, *columns])
+    values = np.concatenate([diagonal, np.full(len(rows) - len(states), 0.5)])
+    return scipy.sparse.csr_matrix((values, (rows, columns)), (2**sites,) * 2)
+
+
+def _ftlm_table(levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    betas = workloads.BETAS
+    ground = levels.min()
+    x = weights * np.exp(-betas[:, None] * (levels - ground))
+    z = x.sum(1)
+    energy, square = x @ levels / z, x @ levels**2 / z
+    return np.concatenate([np.log(z) - betas * ground, energy, betas**2 * (square - energy**2)])
+
+
+def scipy_ftlm(sites: int):
+    """Three-vector Lanczos by hand on a CSR matrix."""
+    import scipy.linalg
+
+    hamiltonian, probes = _sparse_heisenberg(sites), workloads.probe_vectors(sites)
+
+    def call():
+        levels, weights = [], []
+        for probe in probes:
+            norm = np.linalg.norm(probe)
+            before, vector, last = np.zeros_like(probe), probe / norm, 0.0
+            diagonal, side = [], []
+            for _ in range(workloads.DEPTH):
+                image = hamiltonian @ vector - last * before
+                diagonal.append(vector @ image)
+                image -= diagonal[-1] * vector
+                last = np.linalg.norm(image)
+                side.append(last)
+                before, vector = vector, image / last
+            values, vectors = scipy.linalg.eigh_tridiagonal(diagonal, side[:-1])
+            levels.append(values)
+            weights.append(norm**2 * vectors[0] ** 2 / len(probes))
+        return _ftlm_table(np.concatenate(levels), np.concatenate(weights))
+
+    return call
+
+
+def quspin_ftlm(sites: int):
+    """`quspin.tools.lanczos.lanczos_full` on QuSpin's own Hamiltonian, and the table."""
+    from quspin.basis import spin_basis_1d
+    from quspin.operators import hamiltonian
+    from quspin.tools.lanczos import lanczos_full
+
+    bonds = [[1.0, i, i + 1] for i in range(sites - 1)]
+    flips = [[0.5, i, i + 1] for i in range(sites - 1)]
+    static = [["zz", bonds], ["+-", flips], ["-+", flips]]
+    basis = spin_basis_1d(sites, pauli=False)
+    checks = {"check_herm": False, "check_symm": False, "check_pcon": False}
+    operator = hamiltonian(static, [], basis=basis, dtype=np.float64, **checks)
+    probes = workloads.probe_vectors(sites)
+
+    def call():
+        levels, weights = [], []
+        for probe in probes:
+            norm = np.linalg.norm(probe)
+            values, vectors, _ = lanczos_full(operator, probe / norm, workloads.DEPTH)
+            levels.append(values)
+            weights.append(norm**2 * vectors[0] ** 2 / len(probes))
+        return _ftlm_table(np.concatenate(levels), np.concatenate(weights))
+
+    return call
