@@ -49,7 +49,8 @@ def spectral_bounds(product: Callable, start: Inexact[Array, " dim"], depth: int
 def exp_coefficients(b: Float[Array, ""], order: int) -> tuple[Float[Array, " terms"], Float[Array, ""]]:
     """`(2 - delta_n0) e^{-b} I_n(b)` for `n = 0 ... order`, and what those left out add up to.
 
-    By continued fractions for the ratios `I_n / I_n-1` from far above (Gautschi 1967): nothing overflows at any `b`.
+    By continued fractions for the ratios `I_n / I_n-1` from far above (Gautschi 1967): nothing overflows at any `b`. Where `order`
+    is far too small for `b` the terms are less accurate than rounding, and what is left out, near 1, still says so.
 
     Args:
         b: not negative.
@@ -62,12 +63,12 @@ def exp_coefficients(b: Float[Array, ""], order: int) -> tuple[Float[Array, " te
         return ratio, ratio
 
     indices = jnp.arange(length, 0, -1, dtype=b.dtype)
-    # Ratios of order `length` start from their leading behaviour for large b, which is right for small b too.
-    first = b / (length + 1 + jnp.sqrt((length + 1) ** 2 + b**2))
+    first = b / (length + 0.5 + jnp.sqrt((length + 0.5) ** 2 + b**2))  # an upper bound, nearly attained (Amos 1974)
     _, ratios = jax.lax.scan(climb, first, indices)
-    relative = jnp.concatenate([jnp.ones_like(b)[None], 2 * jnp.cumprod(ratios[::-1])])
-    coefficients = relative / jnp.sum(relative)
-    return coefficients[: order + 1], jnp.sum(coefficients[order + 1 :])
+    coefficients = jax.scipy.special.i0e(b) * jnp.concatenate([jnp.ones_like(b)[None], 2 * jnp.cumprod(ratios[::-1])])
+    kept = coefficients[: order + 1]
+    rest = jnp.sum(coefficients[order + 1 :])
+    return kept, jnp.where(rest > 1e-6, jnp.maximum(rest, 1 - jnp.sum(kept)), rest)  # a small difference is rounding
 
 
 def needed_order(b: float, tolerance: float) -> int:

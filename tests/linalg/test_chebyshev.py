@@ -24,15 +24,13 @@ coefficients = jax.jit(exp_coefficients, static_argnums=1)
 
 @pytest.mark.parametrize("b", [0.0, 1e-3, 0.7, 30.0, 1e3, 1e5])
 def test_coefficients_are_scaled_bessel_functions(b):
-    # At b = 1e5 the terms reach to 6 sqrt(b); those a continued fraction of this length leaves out count for nothing.
-    order = 3000 if b > 1e4 else 60
-    values, left = coefficients(jnp.asarray(b), order)
-    wanted = scipy.special.ive(np.arange(order + 1), b) * np.where(np.arange(order + 1) > 0, 2, 1)
-    if b <= 30 or b > 1e4:
-        np.testing.assert_allclose(values, wanted, rtol=1e-10, atol=1e-14)
-        np.testing.assert_allclose(np.sum(values) + left, 1, rtol=1e-12)
-    assert left >= 0
-    assert np.all(np.isfinite(values))
+    for order in (60, 3000) if b == 1e5 else (60,):
+        values, left = coefficients(jnp.asarray(b), order)
+        n = np.arange(order + 1)
+        wanted = scipy.special.ive(n, b) * np.where(n > 0, 2, 1)
+        accurate = b < order**2 / 40  # the recursion is then long enough to forget where it started
+        np.testing.assert_allclose(values, wanted, rtol=1e-10 if accurate else 1e-5, atol=1e-14)
+        np.testing.assert_allclose(left, 1 - np.sum(wanted), rtol=1e-4, atol=1e-13)
 
 
 def test_the_order_needed_is_the_least():
