@@ -17,3 +17,5 @@ from .gibbs import thermal_spectrum as thermal_spectrum
 from .gibbs import thermodynamics as thermodynamics
 from .generalized import GeneralizedGibbsState as GeneralizedGibbsState
 from .generalized import generalized_gibbs_state as generalized_gibbs_state
+from .typicality import ThermalPureStates as ThermalPureStates
+from .typicality import thermal_pure_states as thermal_pure_states
