@@ -24,6 +24,7 @@ from .equilibrium import generalized_gibbs_state as generalized_gibbs_state
 from .equilibrium import gibbs_state as gibbs_state
 from .equilibrium import heat_capacity as heat_capacity
 from .equilibrium import log_partition as log_partition
+from .equilibrium import thermal_pure_states as thermal_pure_states
 from .equilibrium import thermal_spectrum as thermal_spectrum
 from .equilibrium import thermodynamics as thermodynamics
 from .fitting import energy_at_entropy as energy_at_entropy

@@ -459,6 +459,8 @@ EXEMPT = {
         (f"linalg.{name}" for name in ("random_phases", "random_sphere", "unit_vectors")),
         "vectors that depend on no number",
     ),
+    "thermal_pure_states": "vectors, whose derivatives are refused: those of traces are better taken from `Lanczos`",
+    "equilibrium.ThermalPureStates": ANSWER,
     **dict.fromkeys(("units.EnergyUnit",), STRUCTURE),
 }
 

@@ -65,10 +65,19 @@ def contests(quick: bool) -> dict[str, list[Row]]:
             Row("numpy Newton by hand", "peers:numpy_fit", size),
             Row("jaxgibbs", "ours:fit", size),
         ]
+    size = {"sites": 10 if quick else 16}
+    table[f"finite-temperature Lanczos, 4 probes, depth 50, chain of {size['sites']}"] = [
+        Row("scipy CSR Lanczos by hand", "peers:scipy_ftlm", size),
+        Row("quspin", "peers:quspin_ftlm", size),
+        Row("jaxgibbs", "ours:ftlm", size),
+    ]
+    table[f"its gradient in the couplings, chain of {size['sites']}"] = [
+        Row("jaxgibbs", "ours:ftlm_gradient", size),
+    ]
     return table
 
 
-OFF_THE_SHELF = {"numpy", "torch", "qutip", "torch autograd", "scipy hybr", "scipy CSR"}
+OFF_THE_SHELF = {"numpy", "torch", "qutip", "torch autograd", "scipy hybr", "scipy CSR", "quspin"}
 
 
 def ratio(timing: Timing, timings: list[Timing]) -> float:

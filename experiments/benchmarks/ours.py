@@ -113,3 +113,31 @@ def product(sites: int, prepared: bool):
     linear_map = jax.jit(lambda hamiltonian: hamiltonian.linear_map())(hamiltonian)
     apply = jax.jit(lambda linear_map, vector: linear_map(vector))
     return lambda: apply(linear_map, vector)
+
+
+def ftlm(sites: int):
+    """ln Z, U and C of a Heisenberg chain at 200 temperatures from four given probes."""
+    probes, betas = jnp.asarray(workloads.probe_vectors(sites)), jnp.asarray(workloads.BETAS)
+    hamiltonian = jg.models.heisenberg_chain(sites)
+    method = jg.Lanczos(
+        workloads.PROBES, workloads.DEPTH, distribution=lambda key, index, dim, dtype: probes[index].astype(dtype)
+    )
+
+    @jax.jit
+    def call(hamiltonian):
+        spectrum = jg.thermal_spectrum(hamiltonian, method=method)
+        curves = (spectrum.log_partition, spectrum.energy, spectrum.heat_capacity)
+        return jnp.concatenate([jax.vmap(curve)(betas) for curve in curves])
+
+    return lambda: call(hamiltonian)
+
+
+def ftlm_gradient(sites: int):
+    """The gradient of ln Z at beta = 1 in the three couplings of the chain, from the same probes."""
+    probes = jnp.asarray(workloads.probe_vectors(sites))
+    hamiltonian = jg.models.heisenberg_chain(sites)
+    method = jg.Lanczos(
+        workloads.PROBES, workloads.DEPTH, distribution=lambda key, index, dim, dtype: probes[index].astype(dtype)
+    )
+    slope = jax.jit(jax.grad(lambda h: jg.log_partition(h, 1.0, method=method)))
+    return lambda: slope(hamiltonian).couplings["coupling"]

@@ -289,3 +289,65 @@ def jax_product(sites: int):
     vector = jnp.asarray(workloads.vector(sites))
     apply = jax.jit(lambda matrix, vector: matrix @ vector)
     return lambda: apply(matrix, vector)
+
+
+def _ftlm_table(levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    betas = workloads.BETAS
+    ground = levels.min()
+    x = weights * np.exp(-betas[:, None] * (levels - ground))
+    z = x.sum(1)
+    energy, square = x @ levels / z, x @ levels**2 / z
+    return np.concatenate([np.log(z) - betas * ground, energy, betas**2 * (square - energy**2)])
+
+
+def scipy_ftlm(sites: int):
+    """Three-vector Lanczos by hand on a CSR matrix."""
+    import scipy.linalg
+
+    hamiltonian, probes = workloads.sparse_heisenberg(sites), workloads.probe_vectors(sites)
+
+    def call():
+        levels, weights = [], []
+        for probe in probes:
+            norm = np.linalg.norm(probe)
+            before, vector, last = np.zeros_like(probe), probe / norm, 0.0
+            diagonal, side = [], []
+            for _ in range(workloads.DEPTH):
+                image = hamiltonian @ vector - last * before
+                diagonal.append(vector @ image)
+                image -= diagonal[-1] * vector
+                last = np.linalg.norm(image)
+                side.append(last)
+                before, vector = vector, image / last
+            values, vectors = scipy.linalg.eigh_tridiagonal(diagonal, side[:-1])
+            levels.append(values)
+            weights.append(norm**2 * vectors[0] ** 2 / len(probes))
+        return _ftlm_table(np.concatenate(levels), np.concatenate(weights))
+
+    return call
+
+
+def quspin_ftlm(sites: int):
+    """`quspin.tools.lanczos.lanczos_full` on QuSpin's own Hamiltonian, and the table."""
+    from quspin.basis import spin_basis_1d
+    from quspin.operators import hamiltonian
+    from quspin.tools.lanczos import lanczos_full
+
+    bonds = [[1.0, i, i + 1] for i in range(sites - 1)]
+    flips = [[0.5, i, i + 1] for i in range(sites - 1)]
+    static = [["zz", bonds], ["+-", flips], ["-+", flips]]
+    basis = spin_basis_1d(sites, pauli=False)
+    checks = {"check_herm": False, "check_symm": False, "check_pcon": False}
+    operator = hamiltonian(static, [], basis=basis, dtype=np.float64, **checks)
+    probes = workloads.probe_vectors(sites)
+
+    def call():
+        levels, weights = [], []
+        for probe in probes:
+            norm = np.linalg.norm(probe)
+            values, vectors, _ = lanczos_full(operator, probe / norm, workloads.DEPTH)
+            levels.append(values)
+            weights.append(norm**2 * vectors[0] ** 2 / len(probes))
+        return _ftlm_table(np.concatenate(levels), np.concatenate(weights))
+
+    return call

@@ -18,7 +18,6 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float, Inexact
 
@@ -77,9 +76,13 @@ class Nodes(eqx.Module):
         return Nodes(self.probes, tridiagonal, *_gauss(tridiagonal), self.levels)
 
     def flat(self) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
-        """All nodes, and the logarithms of how many states each stands for."""
+        """All nodes, the levels deflated first, and the logarithms of how many states each stands for.
+
+        Nodes without weight are put on one that has weight.
+        """
         energies = jnp.concatenate([self.levels.energies, self.values.ravel()])
-        return energies, jnp.log(jnp.concatenate([self.levels.converged, self.weights.ravel() / self.probes.count]))
+        states = jnp.concatenate([self.levels.converged, self.weights.ravel() / self.probes.count])
+        return jnp.where(states > 0, energies, energies[jnp.argmax(states > 0)]), jnp.log(states)
 
 
 def _gauss(tridiagonal: Tridiagonal):
@@ -143,10 +146,8 @@ def reference(s: Float[Array, ""], nodes: Nodes) -> Float[Array, ""]:
 
 
 def _distances(s, nodes: Nodes):
-    """`(scale, (h of levels, h of nodes), reference)`; nodes without weight are put on the first that has one."""
-    energies, logs = nodes.flat()
-    counted = logs > -jnp.inf
-    energies = jnp.where(counted, energies, energies[jnp.argmax(counted)])
+    """`(scale, (h of levels, h of nodes), reference)`."""
+    energies, _ = nodes.flat()
     scale, h, zero = distances(s, energies)
     split = nodes.levels.energies.size
     return scale, (h[:split], h[split:].reshape(nodes.values.shape)), zero
@@ -179,10 +180,9 @@ def moments(powers: int, s: Float[Array, ""], operator: AbstractOperator, nodes:
     """
     del operator
     scale, (of_levels, of_nodes), _ = _distances(s, nodes)
-    powers = np.arange(powers)
 
     def weighted(h, weights):
-        return jnp.stack([jnp.sum(weights * h**n * jnp.exp(scale * h), axis=-1) for n in powers])
+        return jnp.stack([jnp.sum(weights * h**n * jnp.exp(scale * h), axis=-1) for n in range(powers)])
 
     return Moments(weighted(of_nodes, nodes.weights), weighted(of_levels, nodes.levels.converged))
 
@@ -214,7 +214,7 @@ def _contract(slopes, d_operator, moving):
     tangents = jax.tree_util.tree_leaves(d_operator, is_leaf=lambda x: isinstance(x, SymbolicZero))
 
     def along(tree, axes):
-        leaves, total = jax.tree_util.tree_leaves(tree), 0
+        leaves, total = jax.tree_util.tree_leaves(tree), jnp.zeros(())
         for k in moving:
             flat = leaves[k].reshape(*leaves[k].shape[:axes], -1)
             total = total + matmul(flat, tangents[k].ravel().astype(flat.dtype)).real
@@ -261,23 +261,31 @@ def _slopes(powers: int, s, operator, nodes: Nodes):
     return of_probes, pulled
 
 
-@jax.custom_jvp
-def _once(leaf):
-    return leaf
-
-
-@_once.defjvp
-def _once_jvp(primals, tangents):
-    raise ValueError(
-        "A Lanczos estimate must be differentiated in the couplings at most once, and in beta before the couplings, but a "
-        "derivative of its derivative in the couplings was asked for; take derivatives in beta first (the innermost), or "
-        "use `method=Exact()`, which has every order."
-    )
+_AT_MOST_ONCE = (
+    "A Lanczos estimate must be differentiated in the couplings at most once, and in beta before the couplings, but a "
+    "derivative of its derivative in the couplings was asked for; take derivatives in beta first (the innermost), or "
+    "use `method=Exact()`, which has every order."
+)
 
 
 def once(*trees):
     """The same values, whose derivatives are refused: they are not what differentiating through the recurrence would give."""
-    return jax.tree_util.tree_map(lambda x: _once(x) if eqx.is_inexact_array(x) else x, trees)
+    return without_derivatives(_AT_MOST_ONCE, *trees)
+
+
+def without_derivatives(message: str, *trees):
+    """The same values; to differentiate what depends on them is a `ValueError` with this message."""
+    return jax.tree_util.tree_map(lambda x: _refusing(message, x) if eqx.is_inexact_array(x) else x, trees)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _refusing(message, leaf):
+    return leaf
+
+
+@_refusing.defjvp
+def _refusing_jvp(message, primals, tangents):
+    raise ValueError(message)
 
 
 # -- observables --------------------------------------------------------------------------------------------------------
@@ -325,21 +333,27 @@ sandwich.defjvp(_sandwich_jvp, symbolic_zeros=True)
 
 @functools.partial(jax.jit, static_argnums=0)
 def _sandwich(powers, s, observable, operator, nodes: Nodes) -> Moments:
-    scale, (of_levels, of_nodes), _ = _distances(s, nodes)
+    scale, (of_levels, _), _ = _distances(s, nodes)
 
     def form(product, left, right):
         return jnp.vdot(left, product(right), precision="highest").real.astype(scale.dtype)
 
     def one(index):
-        tridiagonal = jax.tree_util.tree_map(lambda x: x[index], nodes.tridiagonal)
-        h = of_nodes[index]
-        _, basis = ritz(tridiagonal)
-        amplitudes = tridiagonal.norm * basis[0] * jnp.exp(scale * h / 2)
-        coefficients = matmul(basis, jnp.stack([amplitudes * h**n for n in dict.fromkeys(powers)], axis=1))
-        product, start = _restricted(operator, nodes.probes, nodes.levels, index)
-        made = jax.lax.stop_gradient(krylov_combinations(product, start, tridiagonal, coefficients))
+        made = jax.lax.stop_gradient(thermal_vectors(tuple(dict.fromkeys(powers)), s, operator, nodes, index))
         return form(observable.linear_map(), made[0], made[-1])
 
     weights = nodes.levels.converged * of_levels ** sum(powers) * jnp.exp(scale * of_levels)
     exactly = jax.vmap(functools.partial(form, observable.linear_map()))(nodes.levels.vectors, nodes.levels.vectors)
     return Moments(over_probes(one, nodes.probes.count, operator.dim), jnp.sum(weights * exactly))
+
+
+def thermal_vectors(powers: tuple[int, ...], s, operator, nodes: Nodes, index) -> Inexact[Array, "powers dim"]:
+    """`h^n e^{s h / 2}|r>` of one probe, for every `n` of `powers`."""
+    scale, (_, of_nodes), _ = _distances(s, nodes)
+    tridiagonal = jax.tree_util.tree_map(lambda x: x[index], nodes.tridiagonal)
+    h = of_nodes[index]
+    _, basis = ritz(tridiagonal)
+    amplitudes = tridiagonal.norm * basis[0] * jnp.exp(scale * h / 2)
+    coefficients = matmul(basis, jnp.stack([amplitudes * h**n for n in powers], axis=1))
+    product, start = _restricted(operator, nodes.probes, nodes.levels, index)
+    return krylov_combinations(product, start, tridiagonal, coefficients)

@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from jaxgibbs.equilibrium import thermal_spectrum
 from jaxgibbs.equilibrium.exact import AbstractBlockSpectrum
+from jaxgibbs.equilibrium.lanczos import LanczosSpectrum
 from jaxgibbs.equilibrium.levels import LevelSpectrum
 from jaxgibbs.equilibrium.modes import BosonSpectrum, FermionSpectrum
 from jaxgibbs.equilibrium.product import ProductSpectrum
@@ -63,7 +64,8 @@ def _edges(spectrum):
         energies = spectrum.operator.energies
         return jnp.sum(jnp.minimum(energies, 0)), jnp.sum(jnp.maximum(energies, 0)), jnp.zeros_like(energies[0])
     levels = _levels(spectrum)
-    rounding = 64 * jnp.finfo(levels.dtype).eps * jnp.max(jnp.abs(levels)) * isinstance(spectrum, AbstractBlockSpectrum)
+    computed = isinstance(spectrum, AbstractBlockSpectrum | LanczosSpectrum)
+    rounding = 64 * jnp.finfo(levels.dtype).eps * jnp.max(jnp.abs(levels)) * computed
     return jnp.min(levels), jnp.max(levels), rounding
 
 
@@ -89,8 +91,12 @@ def _excess(spectrum, beta):
 def _levels(spectrum):
     if isinstance(spectrum, AbstractBlockSpectrum):
         return spectrum_of(spectrum.blocks)
+    if isinstance(spectrum, LanczosSpectrum):
+        return spectrum.nodes.flat()[0].astype(jnp.finfo(spectrum.operator.dtype).dtype)
     return spectrum.operator.levels
 
 
 def _log_degeneracies(spectrum):
+    if isinstance(spectrum, LanczosSpectrum):
+        return spectrum.nodes.flat()[1].astype(jnp.finfo(spectrum.operator.dtype).dtype)
     return spectrum.operator.log_degeneracies if isinstance(spectrum, LevelSpectrum) else None

@@ -7,7 +7,10 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxgibbs._errors import is_concrete
 from jaxgibbs._solution import RESULTS, Solution, conclude
-from jaxgibbs.equilibrium import Exact, gibbs_state, thermal_spectrum
+from jaxgibbs.equilibrium import Auto, Exact, Lanczos, gibbs_state, thermal_spectrum
+from jaxgibbs.equilibrium.exact import LARGEST_DIMENSION
+from jaxgibbs.equilibrium.lanczos import LanczosSpectrum
+from jaxgibbs.equilibrium.methods import AbstractMethod
 from jaxgibbs.equilibrium.modes import BosonSpectrum
 from jaxgibbs.operators import as_operator
 
@@ -31,18 +34,21 @@ class ThermometryBounds(eqx.Module):
     temperature: Scalar
 
 
-def thermometry_bounds(hamiltonian, beta: ArrayLike, copies: ArrayLike = 1) -> ThermometryBounds:
+def thermometry_bounds(
+    hamiltonian, beta: ArrayLike, copies: ArrayLike = 1, *, method: AbstractMethod = Auto()
+) -> ThermometryBounds:
     """Quantum Cramer-Rao bounds on temperature estimates; measuring the energy attains them.
 
     Args:
         hamiltonian: an operator or a Hermitian matrix.
         beta: inverse temperature, finite.
         copies: number of copies measured.
+        method: as for `gibbs_state`.
 
     Reference:
         Paris 2015; Correa et al. PRL 114, 220405 (2015).
     """
-    state = gibbs_state(hamiltonian, beta)
+    state = gibbs_state(hamiltonian, beta, method=method)
     information = jnp.asarray(copies) * state.energy_variance
     return ThermometryBounds(1 / information, 1 / (information * state.beta**4))
 
@@ -53,6 +59,7 @@ def fit_beta(
     *,
     entropy: ArrayLike | None = None,
     copies: ArrayLike | None = None,
+    method: AbstractMethod = Auto(),
     throw: bool = True,
 ) -> Solution:
     """The inverse temperature at which a Gibbs state has a given energy, of either sign, or a given entropy.
@@ -66,17 +73,20 @@ def fit_beta(
         energy: `<H>`, in units of the Hamiltonian.
         entropy: instead of the energy, the entropy in nats; then `beta >= 0`.
         copies: number of copies of the state measured.
+        method: as for `gibbs_state`. With `Lanczos` derivatives in the couplings end at the first, and an entropy needs
+            `deflation`.
         throw: whether a numerical failure raises.
 
     Returns:
         `Solution` with `beta` as `value` and `|<H> - energy|` (or of the entropy) as `error`. `result` is `optimal`;
         `boundary` at the lowest or highest level, with `beta = +-inf`; `infeasible` beyond them, NaN; `dependent` for a single
         level, 0. `stats` holds `steps`, the `violation` of the range of the target (not positive inside it), and for
-        `copies` the `variance` of beta, `1 / (N Var H)`.
+        `copies` the `variance` of beta, `1 / (N Var H)`; by `Lanczos` also the `standard_error` of beta.
 
     Raises:
         NotTraceClass: for bosons with a mode of energy <= 0, which have no Gibbs state.
-        ValueError: if not exactly one target is given, or it is not a finite real scalar.
+        ValueError: if not exactly one target is given, it is not a finite real scalar, or an entropy is asked of `Lanczos`
+            without deflation.
         RuntimeError: on a numerical failure.
 
     Example:
@@ -96,29 +106,34 @@ def fit_beta(
     target = real_array(name, given, jnp.finfo(operator.dtype).dtype)
     if target.ndim != 0:
         raise ValueError(f"`{name}` must be a scalar, but has shape {target.shape}; map over many with `jax.vmap`.")
+    if entropy is not None and isinstance(method, Lanczos) and method.deflation == 0:
+        raise ValueError(
+            "`entropy` must be counted from the ground level, but `Lanczos` without deflation does not know it; "
+            "pass `Lanczos(deflation=4)`."
+        )
     concrete = is_concrete(operator, target)
-    found = solve(*((operator, target) if concrete else jax.lax.stop_gradient((operator, target))))
+    found = solve(*((operator, target) if concrete else jax.lax.stop_gradient((operator, target))), method)
     beta, stats = found.value, dict(found.stats)
     if not concrete:
-        beta = implicit_root(residual, beta[None], (operator, target))[0]
+        beta = implicit_root(residual, beta[None], (operator, target, method))[0]
     if copies is not None:
-        stats["variance"] = thermometry_bounds(operator, beta, copies).beta
+        stats["variance"] = thermometry_bounds(operator, beta, copies, method=method).beta
     return conclude(Solution(beta, found.error, found.result, stats), throw)
 
 
 def _energy_residual(beta, inputs):
-    operator, energy = inputs
-    return (energy - thermal_spectrum(operator).energy(beta[0]))[None]
+    operator, energy, method = inputs
+    return (energy - thermal_spectrum(operator, method=method).energy(beta[0]))[None]
 
 
 def _entropy_residual(beta, inputs):
-    operator, entropy = inputs
-    return (entropy - thermal_spectrum(operator).entropy(beta[0]))[None]
+    operator, entropy, method = inputs
+    return (entropy - thermal_spectrum(operator, method=method).entropy(beta[0]))[None]
 
 
 @jax.jit
-def _solve_energy(operator, energy):
-    full = thermal_spectrum(operator, method=Exact(levels_only=True))
+def _solve_energy(operator, energy, method):
+    full = _levels_of(operator, method)
     spectrum, bounded = without_tail(full), is_bounded(full)
     lowest, highest, rounding = edges(spectrum)
     below, above = energy - lowest, highest - energy
@@ -141,12 +156,13 @@ def _solve_energy(operator, energy):
     beta = sign * root.value
     missed = jnp.where(edge, jnp.abs(distance), jnp.abs(excess(spectrum, beta)[0] - distance))
     carried = jnp.isfinite(full.energy(beta))
-    return _answer(root, beta, sign * jnp.inf, missed, -distance, beyond, edge, flat, carried)
+    answer = _answer(root, beta, sign * jnp.inf, missed, -distance, beyond, edge, flat, carried)
+    return _with_standard_error(full, beta, answer, "energy")
 
 
 @jax.jit
-def _solve_entropy(operator, entropy):
-    full = thermal_spectrum(operator, method=Exact(levels_only=True))
+def _solve_entropy(operator, entropy, method):
+    full = _levels_of(operator, method)
     spectrum, bounded = without_tail(full), is_bounded(full)
     zero = jnp.zeros_like(entropy)
     frozen, hot = spectrum.entropy(zero + jnp.inf), spectrum.entropy(zero) if bounded else zero + jnp.inf
@@ -167,7 +183,24 @@ def _solve_entropy(operator, entropy):
     root = decreasing_root(logarithm, jnp.where(edge | beyond, 0, start).astype(entropy.dtype))
     missed = jnp.where(edge, jnp.abs(distance), jnp.abs(spectrum.entropy(root.value) - entropy))
     carried = jnp.isfinite(full.entropy(root.value))
-    return _answer(root, root.value, zero + jnp.inf, missed, violation, beyond, edge, flat, carried)
+    answer = _answer(root, root.value, zero + jnp.inf, missed, violation, beyond, edge, flat, carried)
+    return _with_standard_error(full, root.value, answer, "entropy")
+
+
+def _levels_of(operator, method):
+    """The spectrum, of eigenvalues alone where it is decomposed."""
+    if isinstance(method, Auto) and operator.dim <= LARGEST_DIMENSION:
+        method = Exact()
+    return thermal_spectrum(operator, method=Exact(levels_only=True) if isinstance(method, Exact) else method)
+
+
+def _with_standard_error(spectrum, beta, answer, name):
+    """To a stochastic answer, the error of beta: that of the energy over `Var(H)`, or of the entropy over `beta Var(H)`."""
+    if not isinstance(spectrum, LanczosSpectrum):
+        return answer
+    slope = spectrum.energy_variance(beta) * (1 if name == "energy" else beta)
+    error = getattr(spectrum.standard_error(beta), name) / jnp.abs(slope)
+    return Solution(answer.value, answer.error, answer.result, answer.stats | {"standard_error": error})
 
 
 def _typical_energy(spectrum):

@@ -50,10 +50,6 @@ class Dense(AbstractOperator):
         matrix = self.to_dense()
         return lambda vector: matmul(matrix, vector)
 
-    def linear_map(self):
-        matrix = self.to_dense()
-        return lambda vector: matmul(matrix, vector)
-
 
 def checked_matrix(name: str, matrix: Any) -> Inexact[Array, "dim dim"]:
     """`matrix` (an array, nested lists or a scipy.sparse matrix) as an array, refused unless Hermitian."""

@@ -104,7 +104,7 @@ class SparseTerms:
         check_finite("value", self.value)
         # T - T^dagger, element by element: every element is added at its place and subtracted at the mirrored one.
         row, column = self.row.astype(np.int64), self.column.astype(np.int64)
-        places = self.term * self.dim**2 + np.stack([row * self.dim + column, column * self.dim + row])
+        places = self.term.astype(np.int64) * self.dim**2 + np.stack([row * self.dim + column, column * self.dim + row])
         unique, position = np.unique(places, return_inverse=True)
         defect = np.zeros(len(unique), complex)
         np.add.at(defect, position.reshape(-1), np.concatenate([self.value, -np.conj(self.value)]))

@@ -261,3 +261,28 @@ def test_wrong_hamiltonians():
 def test_the_bracket_gives_up():
     root = decreasing_root(lambda b: (jnp.ones_like(b), -jnp.ones_like(b) * 1e-300), jnp.asarray(1.0))
     assert not root.found
+
+
+def test_the_temperature_of_an_operator_known_by_its_products():
+    method = jg.Lanczos(probes=16, depth=16, distribution=jg.linalg.unit_vectors)  # the exact trace
+    chain = jg.models.heisenberg_chain(4, 1.0, field=0.3)
+    for beta in (0.8, -0.8):
+        target = jg.energy(chain, beta, method=method)
+        fit = jg.fit_beta(chain, energy=target, method=method)
+        np.testing.assert_allclose(fit.value, beta, rtol=1e-10)
+        assert fit.result == jg.RESULTS.optimal
+        assert fit.stats["standard_error"] > 0
+    with pytest.raises(ValueError, match=r"`entropy` must.*deflation=4"):
+        jg.fit_beta(chain, entropy=1.0, method=method)
+
+
+@pytest.mark.slow
+def test_the_temperature_of_an_operator_known_by_its_products_has_derivatives():
+    method = jg.Lanczos(probes=16, depth=16, distribution=jg.linalg.unit_vectors)
+    chain = jg.models.heisenberg_chain(4, 1.0, field=0.3)
+    slope = jax.grad(lambda h: jg.fit_beta(h, energy=-0.5, method=method).value)(chain).couplings["field"]
+    wanted = jax.grad(lambda h: jg.fit_beta(h, energy=-0.5).value)(chain).couplings["field"]
+    np.testing.assert_allclose(slope, wanted, rtol=1e-8)
+    deflated = jg.Lanczos(probes=16, depth=16, deflation=1, distribution=jg.linalg.unit_vectors)
+    wanted = jg.fit_beta(chain, entropy=1.5).value
+    np.testing.assert_allclose(jg.fit_beta(chain, entropy=1.5, method=deflated).value, wanted, rtol=1e-8)

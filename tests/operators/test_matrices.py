@@ -181,3 +181,11 @@ def test_blocks_of_an_operator_whose_terms_are_all_diagonal_are_single_states():
     assert block_structure(diagonal).describe() == "4 x 1"
     np.testing.assert_allclose(jg.log_partition(diagonal, 2.0), np.log(4 * np.cosh(0.6) * np.cosh(2.0)), rtol=1e-14)
     np.testing.assert_allclose(np.diag(jg.gibbs_state(diagonal, 2.0).density_matrix()).sum(), 1)
+
+
+def test_terms_of_the_largest_dimension():
+    last = 2**16 - 1
+    terms = SparseTerms(2**16, {"edge": 2}, [0, 1, 1], [0, 0, last], [0, last, 0], [1.0, 2.0, 2.0])
+    vector = TermSum({"edge": [3.0, 0.5]}, terms).matvec(jnp.zeros(2**16).at[last].set(1.0))
+    assert vector[0] == 1
+    assert np.count_nonzero(vector) == 1
