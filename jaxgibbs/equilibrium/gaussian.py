@@ -224,12 +224,12 @@ class GaussianSpectrum(AbstractThermalSpectrum):
 
     def _to_core(self, matrices):
         """Observables as they stand beside the matrix that is decomposed."""
-        if self.factor is None:
+        factor = self.factor
+        if factor is None:
             return matrices
-        metric = jnp.diagonal(_metric(self.factor.shape[-1], self.factor.dtype))
-        matrices = matrices.astype(jnp.result_type(matrices, self.factor))
-        left = matmul(dagger(self.factor) * metric, matrices)
-        right = jax.vmap(lambda m: jax.scipy.linalg.solve_triangular(self.factor, dagger(m), lower=True))(left)
+        metric = jnp.diagonal(_metric(factor.shape[-1], factor.dtype))
+        left = matmul(dagger(factor) * metric, matrices.astype(jnp.result_type(matrices, factor)))
+        right = jax.vmap(lambda m: jax.scipy.linalg.solve_triangular(factor, dagger(m), lower=True))(left)
         return dagger(right)
 
     def _one_block(self) -> Decomposition:
@@ -238,7 +238,7 @@ class GaussianSpectrum(AbstractThermalSpectrum):
 
     def _doubled(self) -> "GaussianSpectrum":
         """The same state with room for pairing in the observables."""
-        return gaussian_spectrum(type(self.operator)(nambu=self.operator.nambu()), Exact())
+        return gaussian_spectrum(self.operator.with_matrix(self.operator.nambu(), paired=True), Exact())
 
 
 def _merged(blocks, structure) -> Decomposition:
