@@ -73,15 +73,6 @@ def probe_vectors(sites: int) -> np.ndarray:
     return np.random.default_rng(2).choice([-1.0, 1.0], size=(PROBES, 2**sites))
 
 
-def bonds_and_spins(sites: int):
-    """Of each bond of the open chain, the states in which its spins differ, and those with both exchanged."""
-    states = np.arange(2**sites)
-    for i in range(sites - 1):
-        mask = (1 << (sites - 1 - i)) | (1 << (sites - 2 - i))
-        both = states & mask
-        yield (both != 0) & (both != mask), states ^ mask
-
-
 def random_batch(dim: int) -> np.ndarray:
     """1000 complex Hermitian matrices of unit width."""
     rng = np.random.default_rng(0)

@@ -56,10 +56,10 @@ def canonical_log_partition(modes: Fermions | Bosons, beta: ArrayLike, particles
     start = jnp.where(counts == 0, 0, -FAR).astype(energies.dtype)
 
     def add_fermion(logs, log_weight):
-        return logs.at[1:].set(jnp.logaddexp(logs[1:], logs[:-1] + log_weight)), None
+        return logs.at[1:].set(_log_add(logs[1:], logs[:-1] + log_weight)), None
 
     def add_boson(logs, log_weight):  # h_N w^-N grows by the old one alone: a running sum over N
-        return jax.lax.cumlogsumexp(logs - counts * log_weight) + counts * log_weight, None
+        return jax.lax.associative_scan(_log_add, logs - counts * log_weight) + counts * log_weight, None
 
     logs, _ = jax.lax.scan(add_fermion if fermionic else add_boson, start, log_weights)
     return logs[particles] - beta * particles * reference
@@ -73,6 +73,12 @@ def canonical_occupations(modes: Fermions | Bosons, beta: ArrayLike, particles: 
         return _shifted_log_partition(modes, beta, particles, shifts)
 
     return -jax.grad(log_z)(jnp.zeros_like(modes.energies))
+
+
+def _log_add(a, b):
+    """`ln(e^a + e^b)`: its second derivative is written with `a' - b'`, where `jnp.logaddexp` subtracts squares."""
+    difference = b - a
+    return jnp.where(difference > 0, b, a) + jax.nn.softplus(jnp.where(difference > 0, -difference, difference))
 
 
 def _shifted_log_partition(modes, beta, particles, shifts):
@@ -139,4 +145,4 @@ def ring_log_partition(
         beta: inverse temperature, finite.
     """
     even, odd = sectors
-    return jnp.logaddexp(parity_log_partition(even, beta, 1), parity_log_partition(odd, beta, -1))
+    return _log_add(parity_log_partition(even, beta, 1), parity_log_partition(odd, beta, -1))

@@ -21,7 +21,9 @@ from jaxgibbs.linalg.functions import cumulant
 from jaxgibbs.linalg.hermitian import single_levels
 from jaxgibbs.operators import (
     BlockStructure,
+    Bosons,
     Dense,
+    Fermions,
     QuadraticBosons,
     QuadraticFermions,
     block_structure,
@@ -32,6 +34,7 @@ from jaxgibbs.operators.quadratic import AbstractQuadratic, as_quadratic
 from . import mode_sums
 from .methods import Exact
 from .mode_sums import Statistics
+from .modes import BosonSpectrum, FermionSpectrum
 from .state import AbstractThermalSpectrum, Scalar, no_matrix, smooth_inside
 from .wick import contractions, ladder_expectation, subsystem_entropy
 
@@ -61,7 +64,7 @@ class GaussianSpectrum(AbstractThermalSpectrum):
         return _log_partition(self.operator, beta, _log_partition_parts(self.statistics, beta, self.blocks))
 
     def energy(self, beta):
-        return _energy(self.statistics, self._beta(beta), self.blocks) + _constant(self.operator)
+        return _energy(self.statistics, self._beta(beta), self.blocks) + constant_of(self.operator)
 
     def energy_variance(self, beta):
         return mode_sums.energy_cumulant(2, self.statistics, self._beta(beta), self.blocks)
@@ -89,6 +92,17 @@ class GaussianSpectrum(AbstractThermalSpectrum):
         energies = self.mode_energies()
         return mode_sums.of_modes(self.statistics, self._beta(beta), energies).populations(beta)
 
+    def free_modes(self) -> tuple[BosonSpectrum | FermionSpectrum, Scalar]:
+        """`(modes, vacuum)` with `H = vacuum + sum_k e_k n_k`, without derivatives; with pairing all `e_k >= 0`."""
+        energies = jnp.sort(family.spectrum_of(self.blocks))
+        vacuum = jnp.zeros_like(energies[0])
+        if self.operator.paired:
+            energies = jnp.abs(energies[self.operator.dim :])
+            vacuum = constant_of(self.operator) + self.operator.sign * jnp.sum(energies) / 2
+        if self._is_bosonic:
+            return BosonSpectrum(Bosons(energies)), vacuum
+        return FermionSpectrum(Fermions(energies)), vacuum
+
     def density_matrix(self, beta):
         if isinstance(self.operator, QuadraticBosons):
             raise no_matrix(self.operator, "`density_matrix`")
@@ -99,7 +113,7 @@ class GaussianSpectrum(AbstractThermalSpectrum):
         observable = self._quadratic(observable)
         occupied, _ = self._occupied(beta)
         if self.operator.paired and observable.paired:
-            return family.trace_product(occupied, observable.nambu().to_dense()) / 2 + _constant(observable)
+            return family.trace_product(occupied, observable.nambu().to_dense()) / 2 + constant_of(observable)
         n = self.operator.dim
         return family.trace_product(occupied[:n, :n], observable.one_body())
 
@@ -210,12 +224,12 @@ class GaussianSpectrum(AbstractThermalSpectrum):
 
     def _to_core(self, matrices):
         """Observables as they stand beside the matrix that is decomposed."""
-        if self.factor is None:
+        factor = self.factor
+        if factor is None:
             return matrices
-        metric = jnp.diagonal(_metric(self.factor.shape[-1], self.factor.dtype))
-        matrices = matrices.astype(jnp.result_type(matrices, self.factor))
-        left = matmul(dagger(self.factor) * metric, matrices)
-        right = jax.vmap(lambda m: jax.scipy.linalg.solve_triangular(self.factor, dagger(m), lower=True))(left)
+        metric = jnp.diagonal(_metric(factor.shape[-1], factor.dtype))
+        left = matmul(dagger(factor) * metric, matrices.astype(jnp.result_type(matrices, factor)))
+        right = jax.vmap(lambda m: jax.scipy.linalg.solve_triangular(factor, dagger(m), lower=True))(left)
         return dagger(right)
 
     def _one_block(self) -> Decomposition:
@@ -224,7 +238,7 @@ class GaussianSpectrum(AbstractThermalSpectrum):
 
     def _doubled(self) -> "GaussianSpectrum":
         """The same state with room for pairing in the observables."""
-        return gaussian_spectrum(type(self.operator)(nambu=self.operator.nambu()), Exact())
+        return gaussian_spectrum(self.operator.with_matrix(self.operator.nambu(), paired=True), Exact())
 
 
 def _merged(blocks, structure) -> Decomposition:
@@ -246,7 +260,7 @@ def _statistics(operator: AbstractQuadratic) -> Statistics:
     return Statistics(isinstance(operator, QuadraticBosons), operator.paired)
 
 
-def _constant(operator: AbstractQuadratic) -> Scalar | float:
+def constant_of(operator: AbstractQuadratic) -> Scalar | float:
     """The operator less `Psi^dagger M Psi / 2`."""
     if not operator.paired:
         return 0.0
@@ -274,7 +288,7 @@ def _log_partition(operator, beta, parts):
     value, energy, entropy = parts
     if not operator.paired:
         return value
-    constant, at = _constant(operator), jax.lax.stop_gradient(beta)
+    constant, at = constant_of(operator), jax.lax.stop_gradient(beta)
     infinite = jnp.isinf(at)
     ground = energy + jax.lax.stop_gradient(constant)
     limit = jnp.where(ground == 0, entropy, -at * jnp.where(ground == 0, 1, ground))
@@ -365,7 +379,7 @@ def log_partition(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
 
 def energy(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
     """`<H>`."""
-    return _evaluate(_energy, operator, beta)[1] + _constant(operator)
+    return _evaluate(_energy, operator, beta)[1] + constant_of(operator)
 
 
 def entropy(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
@@ -381,4 +395,4 @@ def heat_capacity(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
 def every(operator: AbstractQuadratic, beta: Scalar) -> tuple[Scalar, ...]:
     """`ln Z`, `U`, `S` and `C`."""
     beta, (*parts, mean, s, c) = _evaluate(_all_parts, operator, beta)
-    return _log_partition(operator, beta, parts), mean + _constant(operator), s, c
+    return _log_partition(operator, beta, parts), mean + constant_of(operator), s, c

@@ -33,8 +33,8 @@ class Lanczos(AbstractMethod):
 
     The numbers are deterministic functions of the operator and the key: probes stay fixed, so `jax.grad` of `log_partition`
     (or energy, entropy, heat capacity) in the couplings is the derivative of the estimate, up to the error of the Krylov
-    space: of the first order there, where that of the value, `state.systematic_error`, is of the second. Derivatives in `beta` exist to every order, in the couplings to the first, in forward and reverse mode; beyond that
-    they are refused.
+    space: of the first order there, where that of the value, `state.systematic_error`, is of the second. Derivatives in
+    `beta` exist to every order, in the couplings to the first, in forward and reverse mode; beyond that they are refused.
 
     Args:
         probes: number of random vectors `R`; errors fall as `1 / sqrt(R)`.

@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from jaxgibbs.equilibrium import thermal_spectrum
 from jaxgibbs.equilibrium.exact import AbstractBlockSpectrum
+from jaxgibbs.equilibrium.gaussian import GaussianSpectrum
 from jaxgibbs.equilibrium.lanczos import LanczosSpectrum
 from jaxgibbs.equilibrium.levels import LevelSpectrum
 from jaxgibbs.equilibrium.modes import BosonSpectrum, FermionSpectrum
@@ -12,7 +13,7 @@ from jaxgibbs.equilibrium.product import ProductSpectrum
 from jaxgibbs.equilibrium.state import AbstractThermalSpectrum
 from jaxgibbs.linalg.exponential_family import spectrum_of
 from jaxgibbs.linalg.levels import LevelSums
-from jaxgibbs.operators import Bosons, Fermions, KroneckerSum, Spectrum
+from jaxgibbs.operators import Bosons, Fermions, KroneckerSum, QuadraticBosons, Spectrum
 
 Scalar = Float[Array, ""]
 
@@ -36,15 +37,23 @@ def without_tail(spectrum: AbstractThermalSpectrum) -> AbstractThermalSpectrum:
 
 def check_trace_class(operator) -> None:
     """Raise `NotTraceClass` for bosonic modes that have a Gibbs state at no temperature."""
-    for part in parts_of(thermal_spectrum(operator)) if isinstance(operator, Bosons | KroneckerSum) else ():
-        if isinstance(part, BosonSpectrum):
-            part.energy(jnp.ones((), part.operator.dtype))
+    for part in (
+        parts_of(thermal_spectrum(operator)) if isinstance(operator, Bosons | QuadraticBosons | KroneckerSum) else ()
+    ):
+        if is_bosonic(part):
+            part.energy(jnp.ones(()))
+
+
+def is_bosonic(spectrum: AbstractThermalSpectrum) -> bool:
+    """Whether the spectrum is that of free bosons."""
+    quadratic = isinstance(spectrum, GaussianSpectrum) and isinstance(spectrum.operator, QuadraticBosons)
+    return quadratic or isinstance(spectrum, BosonSpectrum)
 
 
 def is_bounded(spectrum: AbstractThermalSpectrum) -> bool:
     """Whether there is a highest level, so that negative temperatures exist."""
     return not any(
-        isinstance(part, BosonSpectrum) or (isinstance(part, LevelSpectrum) and part.operator.tail is not None)
+        is_bosonic(part) or (isinstance(part, LevelSpectrum) and part.operator.tail is not None)
         for part in parts_of(spectrum)
     )
 
@@ -63,6 +72,11 @@ def _edges(spectrum):
     if isinstance(spectrum, FermionSpectrum):
         energies = spectrum.operator.energies
         return jnp.sum(jnp.minimum(energies, 0)), jnp.sum(jnp.maximum(energies, 0)), jnp.zeros_like(energies[0])
+    if isinstance(spectrum, GaussianSpectrum):
+        modes, vacuum = spectrum.free_modes()
+        lowest, highest, _ = _edges(modes)
+        size = jnp.sum(jnp.abs(modes.operator.energies)) + jnp.abs(vacuum)
+        return vacuum + lowest, vacuum + highest, 64 * jnp.finfo(size.dtype).eps * size
     levels = _levels(spectrum)
     computed = isinstance(spectrum, AbstractBlockSpectrum | LanczosSpectrum)
     rounding = 64 * jnp.finfo(levels.dtype).eps * jnp.max(jnp.abs(levels)) * computed
@@ -84,6 +98,8 @@ def _excess(spectrum, beta):
         # Counted from the edge, filling a mode or emptying it costs |e|.
         costs = FermionSpectrum(Fermions(jnp.abs(spectrum.operator.energies)))
         return costs.energy(size), costs.energy_variance(size)
+    if isinstance(spectrum, GaussianSpectrum):
+        return _excess(spectrum.free_modes()[0], beta)
     sums = LevelSums(-beta, _levels(spectrum), _log_degeneracies(spectrum))
     return jnp.sum(sums.weights * jnp.abs(sums.distance)), sums.central_moment(2)
 

@@ -11,6 +11,7 @@ from jaxgibbs._solution import RESULTS, Solution, conclude
 from jaxgibbs.equilibrium import generalized_gibbs_state
 from jaxgibbs.equilibrium.generalized import checked_charges
 from jaxgibbs.operators import Bosons, Dense, Fermions, KroneckerSum, Spectrum
+from jaxgibbs.operators.quadratic import AbstractQuadratic
 
 from ._collect import real_vector, shifted
 from ._dual import Pass, solve_dual
@@ -65,6 +66,12 @@ def fit_multipliers(
         Jaynes 1957; for charges that do not commute Yunger Halpern et al. 2016.
     """
     charges = checked_charges(charges)
+    if isinstance(charges[0], AbstractQuadratic):
+        raise ValueError(
+            "`charges` must not be quadratic operators, which `fit_multipliers` does not take; fit occupations of modes by "
+            "`Fermions` or `Bosons` charges or `multipliers_of_occupations`, a chemical potential by `fit_chemical_potential`, "
+            "a temperature by `fit_beta`."
+        )
     count = len(charges)
     dtype = jnp.finfo(jnp.result_type(*{charge.dtype for charge in charges})).dtype
     targets = real_vector("targets", targets, count, dtype)

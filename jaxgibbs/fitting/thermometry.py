@@ -16,7 +16,7 @@ from jaxgibbs.operators import as_operator
 
 from ._bracket import decreasing_root
 from ._collect import real_array
-from ._energies import check_trace_class, edges, excess, is_bounded, parts_of, without_tail
+from ._energies import check_trace_class, edges, excess, is_bosonic, is_bounded, parts_of, without_tail
 from ._implicit import implicit_root
 
 Scalar = Float[Array, ""]
@@ -205,10 +205,15 @@ def _with_standard_error(spectrum, beta, answer, name):
 
 def _typical_energy(spectrum):
     energies = [
-        part.operator.energies if isinstance(part, BosonSpectrum) else (edges(part)[1] - edges(part)[0])[None]
+        _mode_energies(part) if is_bosonic(part) else (edges(part)[1] - edges(part)[0])[None]
         for part in parts_of(spectrum)
     ]
     return jnp.mean(jnp.concatenate(energies))
+
+
+def _mode_energies(spectrum):
+    modes = spectrum if isinstance(spectrum, BosonSpectrum) else spectrum.free_modes()[0]
+    return modes.operator.energies
 
 
 def _answer(root, beta, limit, missed, violation, beyond, edge, flat, carried):

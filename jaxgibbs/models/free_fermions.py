@@ -43,15 +43,16 @@ def tight_binding(
         raise ValueError(f"`bonds` must be pairs of different sites from 0 to {sites - 1}, but one is not.")
     if len(np.unique(np.sort(pairs, axis=1), axis=0)) < len(pairs):
         raise ValueError("`bonds` must hold each pair of sites once, but one is repeated; add up their hoppings.")
-    phases = np.asarray(phases, float)
-    if phases.shape not in ((), (len(pairs),)):
-        raise ValueError(f"`phases` must have shape () or {(len(pairs),)}, but has shape {phases.shape}.")
+    angles = np.asarray(phases, float)
+    if angles.shape not in ((), (len(pairs),)):
+        raise ValueError(f"`phases` must have shape () or {(len(pairs),)}, but has shape {angles.shape}.")
     values = real_couplings(hopping=hopping, onsite=onsite)
     check_shape("hopping", values["hopping"], (), (len(pairs),))
     check_shape("onsite", values["onsite"], (), (sites,))
     tied = tuple(values[name].ndim == 0 for name in ("hopping", "onsite"))
-    phases = tuple(np.broadcast_to(phases, len(pairs)).tolist())
-    return QuadraticFermions(TermSum(values, _hopping_terms(sites, tuple(map(tuple, pairs.tolist())), phases, tied)))
+    joined = tuple((i, j) for i, j in pairs.tolist())
+    angles = tuple(np.broadcast_to(angles, len(pairs)).tolist())
+    return QuadraticFermions(TermSum(values, _hopping_terms(sites, joined, angles, tied)))
 
 
 def tight_binding_chain(

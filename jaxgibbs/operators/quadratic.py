@@ -67,6 +67,10 @@ class AbstractQuadratic(AbstractOperator):
     def sign(self) -> int:
         """-1 for fermions, +1 for bosons."""
 
+    @abc.abstractmethod
+    def with_matrix(self, matrix: AbstractOperator, *, paired: bool) -> "AbstractQuadratic":
+        """An operator of the same kind with another matrix."""
+
     @property
     def dim(self) -> int:
         """Number of sites."""
@@ -116,6 +120,9 @@ class QuadraticFermions(AbstractQuadratic):
     def __init__(self, one_body=None, pairing: ArrayLike | None = None, *, nambu: AbstractOperator | None = None):
         self.matrix, self.paired = _matrix(one_body, pairing, nambu, -1)
 
+    def with_matrix(self, matrix, *, paired):
+        return QuadraticFermions(nambu=matrix) if paired else QuadraticFermions(matrix)
+
     @property
     def sign(self) -> int:
         return -1
@@ -162,6 +169,9 @@ class QuadraticBosons(AbstractQuadratic):
     def __init__(self, one_body=None, pairing: ArrayLike | None = None, *, nambu: AbstractOperator | None = None):
         self.matrix, self.paired = _matrix(one_body, pairing, nambu, 1)
 
+    def with_matrix(self, matrix, *, paired):
+        return QuadraticBosons(nambu=matrix) if paired else QuadraticBosons(matrix)
+
     @property
     def sign(self) -> int:
         return 1
@@ -180,7 +190,7 @@ class QuadraticBosons(AbstractQuadratic):
         return self.to_dense()
 
 
-def as_quadratic(operator, kind: type[AbstractQuadratic]) -> AbstractQuadratic:
+def as_quadratic(operator, kind: type[QuadraticFermions] | type[QuadraticBosons]) -> AbstractQuadratic:
     """A quadratic operator of `kind` from one, from `Fermions` or `Bosons` (site by site), or from a one-body matrix."""
     if isinstance(operator, kind):
         return operator
@@ -199,18 +209,16 @@ def as_quadratic(operator, kind: type[AbstractQuadratic]) -> AbstractQuadratic:
     return kind(operator)
 
 
-def quadratic_sum(parts: list) -> AbstractQuadratic:
+def quadratic_sum(parts: list[AbstractQuadratic]) -> AbstractQuadratic:
     """The sum of quadratic operators of one kind; paired if one of them is."""
-    paired, kind = any(part.paired for part in parts), type(parts[0])
+    paired = any(part.paired for part in parts)
     matrices = tuple(part.nambu() if paired else part.matrix for part in parts)
-    total = matrices[0] if len(matrices) == 1 else Sum(matrices)
-    return kind(nambu=total) if paired else kind(total)
+    return parts[0].with_matrix(matrices[0] if len(matrices) == 1 else Sum(matrices), paired=paired)
 
 
 def scaled_quadratic(factor: ArrayLike, operator: AbstractQuadratic) -> AbstractQuadratic:
     """`factor * operator`."""
-    matrix, kind = Scaled(factor, operator.matrix), type(operator)
-    return kind(nambu=matrix) if operator.paired else kind(matrix)
+    return operator.with_matrix(Scaled(factor, operator.matrix), paired=operator.paired)
 
 
 def _matrix(one_body, pairing, nambu, sign: int) -> tuple[AbstractOperator, bool]:

@@ -16,6 +16,7 @@ QUESTIONS = (
     "ortho_para_hydrogen",
     "heat_flow_across_infinite_temperature",
     "maximum_entropy_tomography",
+    "free_fermion_chains",
 )
 
 

@@ -1,4 +1,4 @@
-"""The chemical potential from the number of particles, and the closed form of the GGE of occupations."""
+"""Free particles: chemical potential from their number, temperature from their energy, the GGE of occupations."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import pytest
 import jaxgibbs as jg
 from jaxgibbs import RESULTS
 from jaxgibbs.fitting import multipliers_of_occupations
-from jaxgibbs.operators import Bosons, Fermions, Spectrum
+from jaxgibbs.operators import Bosons, Fermions, QuadraticBosons, QuadraticFermions, Spectrum
 
 ENERGIES = np.array([-0.6, 0.0, 0.4, 0.4, 1.7])
 
@@ -109,3 +109,31 @@ def test_multipliers_of_occupations():
         with pytest.raises(ValueError, match="`occupations` must be"):
             multipliers_of_occupations([wrong], bosonic=bosonic)
     assert np.isnan(jax.jit(multipliers_of_occupations)(1.1))
+
+
+@pytest.mark.parametrize(
+    "hamiltonian",
+    [
+        jg.models.tight_binding_chain(6, 1.0, 0.3),
+        jg.models.kitaev_chain(5, 1.0, 0.8, 0.3),
+        QuadraticBosons([[1.0, 0.2], [0.2, 1.5]]),
+        QuadraticBosons([[1.0, 0.2], [0.2, 1.5]], [[0.3, 0.0], [0.0, 0.1]]),
+    ],
+    ids=["hopping", "kitaev", "bosons", "squeezed"],
+)
+def test_temperature_of_quadratic_hamiltonians(hamiltonian):
+    energies = jax.jit(lambda b: (jg.energy(hamiltonian, b), jg.entropy(hamiltonian, b)))
+    for beta in (0.2, 3.0, -0.5) if isinstance(hamiltonian, QuadraticFermions) else (0.2, 3.0):
+        energy, entropy = energies(beta)
+        np.testing.assert_allclose(jg.fit_beta(hamiltonian, energy).value, beta, rtol=1e-11)
+        np.testing.assert_allclose(jg.fit_beta(hamiltonian, entropy=entropy).value, abs(beta), rtol=1e-11)
+    slope = jax.jit(jax.grad(lambda energy: jg.fit_beta(hamiltonian, energy).value))(energies(0.2)[0])
+    np.testing.assert_allclose(slope, -1 / jg.gibbs_state(hamiltonian, 0.2).energy_variance, rtol=1e-9)
+    ground = float(jg.energy(hamiltonian, np.inf))
+    assert jg.fit_beta(hamiltonian, ground).value == np.inf
+    assert jg.fit_beta(hamiltonian, ground - 0.1).result == RESULTS.infeasible
+
+
+def test_quadratic_charges_are_refused():
+    with pytest.raises(ValueError, match="must not be quadratic operators"):
+        jg.fit_multipliers(QuadraticFermions(np.eye(2)), [1.0])
