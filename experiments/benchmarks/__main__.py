@@ -42,6 +42,11 @@ def contests(quick: bool) -> dict[str, list[Row]]:
                 Row("jaxgibbs, jax.hessian, matrix", "ours:hessian_by_autodiff", size | {"blocks": False}),
                 Row("jaxgibbs, jax.hessian, model", "ours:hessian_by_autodiff", size | {"blocks": True}),
             ]
+    if not quick:
+        table["ln Z, U, S, C at 200 temperatures, chain of 12"] = [
+            Row("quspin", "peers:quspin_thermodynamics", {"sites": 12}),
+            Row("jaxgibbs, model", "ours:thermodynamics", {"sites": 12, "blocks": True}),
+        ]
     for dim in (4,) if quick else (4, 16, 64):
         size = {"dim": dim}
         table[f"ln Z and C at 100 temperatures of 1000 complex matrices, d = {dim}"] = [
