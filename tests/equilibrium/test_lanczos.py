@@ -177,7 +177,7 @@ COUPLINGS = jnp.linspace(0.7, 1.2, SITES - 1)
 DIRECTION = jnp.cos(1.0 + jnp.arange(SITES - 1))
 
 
-@pytest.mark.parametrize("name", ["log_partition", "entropy", "heat_capacity"])
+@pytest.mark.parametrize("name", ["log_partition", pytest.param("entropy", marks=pytest.mark.slow), "heat_capacity"])
 def test_gradients_are_those_of_the_estimate(name):
     quantity, slope = of_couplings(name)
     value, gradient = slope(COUPLINGS)
@@ -215,6 +215,7 @@ def test_higher_derivatives_in_beta():
         np.testing.assert_allclose(jax.grad(second)(beta), jax.grad(spectrum.energy_variance)(beta), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_the_derivative_of_an_expectation_in_beta():
     spectrum = jg.thermal_spectrum(CHAIN, method=FEW)
     value, slope = jax.jit(jax.value_and_grad(lambda beta: spectrum.expectation(beta, A)))(0.7)
@@ -223,6 +224,7 @@ def test_the_derivative_of_an_expectation_in_beta():
     np.testing.assert_allclose(slope, difference, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_derivative_in_beta_first_then_in_the_couplings():
     def energy(couplings):
         return -jax.grad(of_couplings("log_partition")[0], 1)(couplings, 1.3)
@@ -246,6 +248,7 @@ def test_derivatives_in_the_observable():
         np.testing.assert_allclose(slope, exact(CHAIN, 0.7, single)["expectation"], rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_an_unconverged_depth_is_reported():
     gradients = [of_couplings("log_partition", method)[1](COUPLINGS, 6.0)[1] for method in ("shallow", "few")]
     assert np.max(np.abs(gradients[0] - gradients[1])) > 1e-3
@@ -279,6 +282,7 @@ def test_the_first_probes_do_not_depend_on_how_many_there_are():
     np.testing.assert_allclose(few.values, many.values[:2], rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_single_precision_stays_single():
     chain = models.heisenberg_chain(SITES, jnp.float32(1.0), field=jnp.float32(0.3), single_ion=jnp.float32(0))
     assert chain.dtype == np.float32
