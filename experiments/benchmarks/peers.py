@@ -361,7 +361,7 @@ def scipy_ftlm(sites: int):
 
 
 def quspin_ftlm(sites: int):
-    """`quspin.tools.lanczos.lanczos_full` on QuSpin's own Hamiltonian, and the table."""
+    """`lanczos_full` of QuSpin, by default without reorthogonalisation, on its own Hamiltonian, and the table."""
     from quspin.tools.lanczos import lanczos_full
 
     operator = _quspin_chain(sites)

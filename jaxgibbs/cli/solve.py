@@ -19,6 +19,8 @@ VERDICTS = (
     "stagnated",
     "nonfinite",
     "truncated",
+    "depth_too_small",
+    "probes_too_few",
 )
 """Names of the members of `RESULTS`, which know their texts alone."""
 

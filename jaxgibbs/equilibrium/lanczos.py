@@ -33,8 +33,10 @@ class Lanczos(AbstractMethod):
 
     The numbers are deterministic functions of the operator and the key: probes stay fixed, so `jax.grad` of `log_partition`
     (or energy, entropy, heat capacity) in the couplings is the derivative of the estimate, up to the error of the Krylov
-    space: of the first order there, where that of the value, `state.systematic_error`, is of the second. Derivatives in
-    `beta` exist to every order, in the couplings to the first, in forward and reverse mode; beyond that they are refused.
+    space: of the first order there, where that of the value, `state.systematic_error`, is of the second.
+
+    Derivatives in `beta` exist to every order, in the couplings to the first, in forward and reverse mode; beyond that they
+    are refused.
 
     Args:
         probes: number of random vectors `R`; errors fall as `1 / sqrt(R)`.
@@ -66,16 +68,17 @@ class Lanczos(AbstractMethod):
 
 def lanczos_spectrum(operator: AbstractOperator, method: Lanczos, *, chosen: bool = False) -> "LanczosSpectrum":
     """Run the process from every probe, after the extreme levels are deflated."""
-    nodes = _run(jax.lax.stop_gradient(operator), method)
-    return LanczosSpectrum(operator, nodes, method.accuracy, chosen)
+    probes = Probes(method.key, method.probes, method.distribution)
+    nodes = _run(jax.lax.stop_gradient(operator), probes, method.depth, method.deflation)
+    accuracy = None if method.accuracy is None else jnp.asarray(method.accuracy)
+    return LanczosSpectrum(operator, nodes, accuracy, chosen)
 
 
 @eqx.filter_jit
-def _run(operator, method: Lanczos) -> Nodes:
+def _run(operator, probes: Probes, depth: int, deflation: int) -> Nodes:
     dim = operator.dim
-    probes = Probes(method.key, method.probes, method.distribution)
-    levels = extreme_levels(operator, min(method.deflation, dim // 2), jax.random.fold_in(method.key, 2**31))
-    return gauss_nodes(operator, probes, min(method.depth, dim), levels)
+    levels = extreme_levels(operator, min(deflation, dim // 2), jax.random.fold_in(probes.key, 2**31))
+    return gauss_nodes(operator, probes, min(depth, dim), levels)
 
 
 class LanczosSpectrum(AbstractThermalSpectrum):
@@ -83,7 +86,7 @@ class LanczosSpectrum(AbstractThermalSpectrum):
 
     operator: AbstractOperator
     nodes: Nodes
-    accuracy: float | None = eqx.field(static=True)
+    accuracy: Array | None
     chosen: bool = eqx.field(static=True)
 
     @property

@@ -233,11 +233,17 @@ def _slopes(powers: int, s, operator, nodes: Nodes):
     def pull_back(sizes, vectors):
         """The gradient of `sum_k sizes_k <u_k|H|u_k>` in the couplings."""
 
-        def form(operator):
-            images = jax.vmap(operator.linear_map())(vectors)
-            return jnp.sum(sizes * jnp.sum(vectors.conj() * images, axis=1).real)
+        def add(total, now):
+            size, vector = now
 
-        return jax.grad(form, allow_int=True)(operator)
+            def form(operator):
+                return size * jnp.vdot(vector, operator.linear_map()(vector), precision="highest").real
+
+            # One vector at a time: a product keeps an intermediate for every term of the operator.
+            return jax.tree_util.tree_map(jnp.add, total, jax.grad(form)(operator)), None
+
+        zero = jax.tree_util.tree_map(jnp.zeros_like, operator)
+        return jax.lax.scan(add, zero, (sizes, vectors))[0]
 
     def one(index):
         tridiagonal = jax.tree_util.tree_map(lambda x: x[index], nodes.tridiagonal)
