@@ -52,7 +52,12 @@ def dense_answers(hamiltonian, beta):
     return numbers, jnp.stack([state.expectation(o) for o in MATRICES]), state.covariance_matrix(MATRICES)
 
 
-@pytest.mark.parametrize("name", FERMIONS)
+SLOW = ("hopping", "degenerate")  # by one more compilation each; derivatives cover both
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in FERMIONS]
+)
 def test_fermions_are_their_fock_space(name):
     hamiltonian = FERMIONS[name]
     for beta in (0.0, 0.7, -0.4, 12.0, np.inf, -np.inf):
