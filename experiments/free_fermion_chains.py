@@ -213,7 +213,7 @@ def finish(left, right, longest) -> None:
     right.plot([], [], "o", color=BLACK, ms=4.5, mfc="none", label="open chains")
     right.plot([], [], color=BLACK, lw=1.2, label=r"$m\,e^{-N/\xi}$; ends")
     right.set(yscale="log", ylim=(1e-12, 10), xlim=(0, None), xlabel="sites N", ylabel=r"$|\ln Z - N f|$")
-    right.legend(loc="upper right", bbox_to_anchor=(1.0, 0.82))
+    right.legend(loc="upper right", bbox_to_anchor=(1.0, 0.26))
     right.text(0.97, 0.06, rf"$k_B T = {COLD}\,J$", transform=right.transAxes, ha="right")
 
 
