@@ -123,8 +123,8 @@ def main(arguments=None) -> int:
     longest = 200 if report.quick else 1000
     temperatures = np.geomspace(*TEMPERATURES, 24 if report.quick else 48)
     fine = np.geomspace(*TEMPERATURES, 200)
-    sizes = [8, 32, 64, 128] if report.quick else [4, 8, 16, 24, 32, 48, 64, 96, 128, 160, 200, 240]
-    with report.figure(7.2, 3.9) as figure:
+    sizes = [8, 32, 128] if report.quick else [4, 8, 16, 24, 32, 48, 64, 96, 128, 160, 200, 240]
+    with report.figure(7.6, 5.1) as figure:
         left, right = figure.subplots(1, 2)
         for chain in (ising(), xx()):
             capacity = judge(report, chain, longest, temperatures)
@@ -213,7 +213,7 @@ def finish(left, right, longest) -> None:
     right.plot([], [], "o", color=BLACK, ms=4.5, mfc="none", label="open chains")
     right.plot([], [], color=BLACK, lw=1.2, label=r"$m\,e^{-N/\xi}$; ends")
     right.set(yscale="log", ylim=(1e-12, 10), xlim=(0, None), xlabel="sites N", ylabel=r"$|\ln Z - N f|$")
-    right.legend(loc="upper right", bbox_to_anchor=(1.0, 0.82))
+    right.legend(loc="upper right", bbox_to_anchor=(1.0, 0.26))
     right.text(0.97, 0.06, rf"$k_B T = {COLD}\,J$", transform=right.transAxes, ha="right")
 
 

@@ -125,7 +125,7 @@ RINGS = {
 }
 
 
-@pytest.mark.parametrize(("name", "sites"), [("ising", 3), ("ising", 6), ("xx", 5)])
+@pytest.mark.parametrize(("name", "sites"), [("ising", 6), ("xx", 5), pytest.param("ising", 3, marks=pytest.mark.slow)])
 def test_rings_are_their_matrices(name, sites):
     modes, dense = RINGS[name]
 

@@ -114,9 +114,9 @@ def test_multipliers_of_occupations():
 @pytest.mark.parametrize(
     "hamiltonian",
     [
-        jg.models.tight_binding_chain(6, 1.0, 0.3),
+        pytest.param(jg.models.tight_binding_chain(6, 1.0, 0.3), marks=pytest.mark.slow),
         jg.models.kitaev_chain(5, 1.0, 0.8, 0.3),
-        QuadraticBosons([[1.0, 0.2], [0.2, 1.5]]),
+        pytest.param(QuadraticBosons([[1.0, 0.2], [0.2, 1.5]]), marks=pytest.mark.slow),
         QuadraticBosons([[1.0, 0.2], [0.2, 1.5]], [[0.3, 0.0], [0.0, 0.1]]),
     ],
     ids=["hopping", "kitaev", "bosons", "squeezed"],
