@@ -193,10 +193,12 @@ def minimise(
     return jax.lax.while_loop(running, body, first())
 
 
-def _norm(vector):
-    return jnp.linalg.norm(vector)
+def _norm(values):
+    """The Frobenius norm, also of numbers whose squares are none: variances reach 1e-270 near the edge."""
+    largest = jnp.max(jnp.abs(values))
+    return largest * jnp.linalg.norm(values / jnp.where(largest > 0, largest, 1))
 
 
 def _spread(inverse, independent):
     """Norm of the inverse Hessian on the directions that take part."""
-    return jnp.linalg.norm(jnp.where(independent[:, None] & independent[None, :], inverse, 0))
+    return _norm(jnp.where(independent[:, None] & independent[None, :], inverse, 0))
