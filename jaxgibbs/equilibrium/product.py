@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jaxgibbs._solution import RESULTS
 from jaxgibbs.operators import KroneckerSum
 
 from .exact import AbstractBlockSpectrum, observable_matrix
@@ -71,6 +72,30 @@ class ProductSpectrum(AbstractThermalSpectrum):
 
     def density_matrix(self, beta):
         return functools.reduce(jnp.kron, (part.density_matrix(beta) for part in self.parts))
+
+    def standard_error(self, beta):
+        """Errors of the parts added up, not their squares: parts of one dimension share random numbers."""
+        return self._added("standard_error", beta)
+
+    def systematic_error(self, beta):
+        return self._added("systematic_error", beta)
+
+    def _added(self, name, beta):
+        return jax.tree_util.tree_map(lambda *errors: sum(errors), *(getattr(part, name)(beta) for part in self.parts))
+
+    def expectation_error(self, beta, observable):
+        if not isinstance(observable, KroneckerSum):
+            return jnp.zeros_like(self.expectation(beta, observable))  # from density matrices, which are exact
+        pairs = zip(self.parts, self._local(observable), strict=True)
+        return sum(part.expectation_error(beta, local) for part, local in pairs)
+
+    def result(self, beta):
+        """That of the first part whose answers are not as accurate as was asked."""
+        result = RESULTS.optimal
+        for part in reversed(self.parts):
+            own = part.result(beta)
+            result = RESULTS.where(own == RESULTS.optimal, result, own)
+        return result
 
     def part(self, index):
         return self.parts[index]

@@ -372,3 +372,18 @@ def test_gradients_with_deflation():
     for name in ("log_partition", "energy"):
         gradient, wanted = (of_couplings(name, method)[1](COUPLINGS)[1] for method in ("deflated", "exact"))
         np.testing.assert_allclose(gradient, wanted, rtol=1e-8)
+
+
+def test_a_product_carries_the_errors_of_its_parts():
+    chain = models.heisenberg_chain(6)
+    method = jg.Lanczos(probes=4, depth=20, accuracy=1e-9)
+    one = jg.gibbs_state(chain, 0.7, method=method)
+    two = jg.gibbs_state(
+        jg.operators.KroneckerSum([chain, chain, jg.operators.Spectrum([0.0, 1.0])]), 0.7, method=method
+    )
+    np.testing.assert_allclose(two.standard_error.energy, 2 * one.standard_error.energy)  # the same probes in both
+    np.testing.assert_allclose(two.systematic_error.entropy, 2 * one.systematic_error.entropy)
+    assert two.result == jg.RESULTS.probes_too_few
+    assert jg.gibbs_state(jg.operators.KroneckerSum([chain, chain]), 0.7).result == jg.RESULTS.optimal
+    observable = jg.operators.KroneckerSum([chain, 0.0 * chain, jg.operators.Spectrum([0.0, 0.0])])
+    np.testing.assert_allclose(two.expectation_error(observable), one.expectation_error(chain), atol=1e-12)
