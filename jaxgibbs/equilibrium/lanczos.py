@@ -5,6 +5,7 @@ Chen & Saad, SIAM J. Matrix Anal. 38, 1075 (2017)). One run answers for every te
 variance of one probe is about `Z(2 beta) / Z(beta)^2`: exponentially small in the entropy at high temperature, of order one at 0.
 """
 
+import os
 from collections.abc import Callable
 
 import equinox as eqx
@@ -26,6 +27,9 @@ from .quadrature import Moments, Nodes, Probes, gauss_nodes, moments, reference,
 from .state import AbstractThermalSpectrum, Thermodynamics, massieu_to_free_energy, renyi, smooth_inside
 
 _INSTEAD = "it needs the whole spectrum; use `method=Exact()` on a smaller system, or "
+
+
+_VECTORS = 6  # at the peak of a run, measured
 
 
 class Lanczos(AbstractMethod):
@@ -68,10 +72,32 @@ class Lanczos(AbstractMethod):
 
 def lanczos_spectrum(operator: AbstractOperator, method: Lanczos, *, chosen: bool = False) -> "LanczosSpectrum":
     """Run the process from every probe, after the extreme levels are deflated."""
+    _check_memory(operator.dim, operator.dtype.itemsize)
     probes = Probes(method.key, method.probes, method.distribution)
     nodes = _run(jax.lax.stop_gradient(operator), probes, method.depth, method.deflation)
     accuracy = None if method.accuracy is None else jnp.asarray(method.accuracy)
     return LanczosSpectrum(operator, nodes, accuracy, chosen)
+
+
+def _check_memory(dim: int, itemsize: int) -> None:
+    """Refuse what cannot fit, before the compiler does without saying what would."""
+    needed, most = _VECTORS * dim * itemsize, _memory()
+    if most is not None and needed > most:
+        raise ValueError(
+            f"Lanczos quadrature in dimension {dim} must have room for {_VECTORS} vectors, {needed / 2**30:.1f} GiB, but this "
+            f"device has {most / 2**30:.1f} GiB; use float32 couplings, fewer sites, or a device with more memory."
+        )
+
+
+def _memory() -> int | None:
+    """Bytes of the default device, or of the machine where that is a CPU; `None` where nobody tells."""
+    stats = jax.devices()[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return stats["bytes_limit"]
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not a POSIX system
+        return None
 
 
 @eqx.filter_jit

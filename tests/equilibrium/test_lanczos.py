@@ -10,8 +10,9 @@ import scipy.linalg
 
 import jaxgibbs as jg
 from jaxgibbs import models
+from jaxgibbs.equilibrium import lanczos as lanczos_room
 from jaxgibbs.linalg import random_sphere, unit_vectors
-from jaxgibbs.operators import Dense, TermSum
+from jaxgibbs.operators import Dense
 
 NAMES = ("log_partition", "energy", "entropy", "heat_capacity")
 ALL = (*NAMES, "energy_variance")
@@ -244,7 +245,7 @@ def test_second_derivatives_in_the_couplings_are_refused():
 def test_derivatives_in_the_observable():
     gradient = jax.grad(lambda a: jg.expectation(CHAIN, 0.7, a, method=WHOLE))(A)
     for name, slope in gradient.couplings.items():
-        single = TermSum({other: float(other == name) for other in A.couplings}, A.terms)
+        single = type(A)({other: float(other == name) for other in A.couplings}, A.terms)
         np.testing.assert_allclose(slope, exact(CHAIN, 0.7, single)["expectation"], rtol=1e-11, atol=1e-13)
 
 
@@ -387,3 +388,12 @@ def test_a_product_carries_the_errors_of_its_parts():
     assert jg.gibbs_state(jg.operators.KroneckerSum([chain, chain]), 0.7).result == jg.RESULTS.optimal
     observable = jg.operators.KroneckerSum([chain, 0.0 * chain, jg.operators.Spectrum([0.0, 0.0])])
     np.testing.assert_allclose(two.expectation_error(observable), one.expectation_error(chain), atol=1e-12)
+
+
+def test_too_little_memory_is_said_before_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(lanczos_room, "_memory", lambda: 2**34)
+    with pytest.raises(ValueError, match="room for 6 vectors, 48.0 GiB, but this device has 16.0 GiB; use float32"):
+        jg.log_partition(models.heisenberg_chain(30), 1.0)
+    assert lanczos_room._memory() == 2**34
+    monkeypatch.undo()
+    assert lanczos_room._memory() > 2**28

@@ -240,7 +240,7 @@ def test_thirty_sites_cost_no_memory_until_they_are_multiplied():
         ):
             ask()
     with pytest.raises(ValueError, match="Exact diagonalisation takes dimensions up to 16384"):
-        jg.log_partition(operator, 1.0)
+        jg.log_partition(operator, 1.0, method=jg.Exact())
 
 
 # -- what a term reads like ---------------------------------------------------------------------------------------------

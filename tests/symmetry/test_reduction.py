@@ -74,7 +74,7 @@ def test_the_levels_are_those_of_the_matrix(name):
     "name",
     [
         "heisenberg chain in a field",
-        "transverse ising ring",
+        pytest.param("transverse ising ring", marks=pytest.mark.slow),
         pytest.param("xxz chain", marks=pytest.mark.slow),
         pytest.param("cluster", marks=pytest.mark.slow),
     ],
