@@ -123,7 +123,7 @@ def main(arguments=None) -> int:
     longest = 200 if report.quick else 1000
     temperatures = np.geomspace(*TEMPERATURES, 24 if report.quick else 48)
     fine = np.geomspace(*TEMPERATURES, 200)
-    sizes = [8, 128] if report.quick else [4, 8, 16, 24, 32, 48, 64, 96, 128, 160, 200, 240]
+    sizes = [8, 32, 128] if report.quick else [4, 8, 16, 24, 32, 48, 64, 96, 128, 160, 200, 240]
     with report.figure(7.6, 5.1) as figure:
         left, right = figure.subplots(1, 2)
         for chain in (ising(), xx()):

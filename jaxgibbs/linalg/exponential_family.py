@@ -7,6 +7,7 @@ state at inverse temperature beta is `s = -beta`.
 """
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 
@@ -104,6 +105,9 @@ def _weighted(s, blocks: Blocks, power: int) -> tuple[Inexact[Array, "*stack dim
     )
 
 
+_numbers = itertools.count()
+
+
 def _quantity(value: Callable[[LevelSums], Scalar], slope: Callable, moments: Callable, dimension: int = 0) -> Callable:
     """A function of `(s, blocks)` from its value and its derivatives.
 
@@ -111,7 +115,14 @@ def _quantity(value: Callable[[LevelSums], Scalar], slope: Callable, moments: Ca
     along `dH` is `sum_k c_k Tr(rho (H - <H>)^k dH)`. `dimension` is the power of energy that it is measured in: inside,
     energies are multiples of `natural_unit`, whose powers neither overflow nor underflow (joules in float32 would).
     """
-    evaluate = jax.jit(lambda s, levels: value(LevelSums(s, levels)))  # one compilation, not one an operation
+    number = float(next(_numbers))
+
+    @jax.jit  # one compilation, not one an operation
+    def evaluate(s, levels):
+        # Behind a barrier of its own each quantity is summed as it goes. Without, XLA would keep the exponentials that several
+        # have in common in memory, and a large batch pays more for that than for computing them again.
+        s, levels, _ = jax.lax.optimization_barrier((s, levels, jnp.asarray(number, levels.dtype)))
+        return value(LevelSums(s, levels))
 
     @jax.custom_jvp
     def quantity(s, blocks):
