@@ -53,7 +53,8 @@ def contests(quick: bool) -> dict[str, list[Row]]:
             Row("numpy", "peers:numpy_batch", size),
             Row("torch", "peers:torch_batch", size),
             Row("jax", "peers:jax_batch", size),
-            Row("jaxgibbs", "ours:batch", size),
+            Row("jaxgibbs, vmap", "ours:batch", size),
+            Row("jaxgibbs, on both cores", "ours:batch_on_cores", size),
         ]
     for sites in (12,) if quick else (16, 20):
         size, traffic = {"sites": sites}, 2.0 * 8 * 2**sites  # the vector is read and the product written
@@ -68,7 +69,8 @@ def contests(quick: bool) -> dict[str, list[Row]]:
         table[f"fit of 8 {kind} charges, dimension {2**sites}"] = [
             Row("scipy hybr", "peers:scipy_fit", size),
             Row("numpy Newton by hand", "peers:numpy_fit", size),
-            Row("jaxgibbs", "ours:fit", size),
+            Row("jaxgibbs", "ours:fit", size | {"compiled": False}),
+            Row("jaxgibbs, compiled", "ours:fit", size | {"compiled": True}),
         ]
     size = {"sites": 10 if quick else 16}
     table[f"finite-temperature Lanczos, 4 probes, depth 50, chain of {size['sites']}"] = [
