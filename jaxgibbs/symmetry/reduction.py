@@ -15,10 +15,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgibbs.linalg.hermitian import Decomposition
-from jaxgibbs.operators import AbstractOperator, BlockStructure, PauliSum, PauliTerms, SparseTerms, block_structure
+from jaxgibbs.operators import AbstractOperator, BlockStructure, PauliTerms, SparseTerms, block_structure
 from jaxgibbs.operators.blocks import to_blocks
 from jaxgibbs.operators.terms import LARGEST_SPARSE_DIMENSION, TermSum
 
+from ._sector_terms import Block, Entries
 from .detection import commuting_involutions, field_terms, group_of, pauli_terms
 
 SMALLEST_DIMENSION = 2**9  # below it compiling more sizes of blocks costs more than their decompositions save
@@ -94,7 +95,7 @@ def _cost(structure: BlockStructure) -> float:
 
 @functools.lru_cache(maxsize=64)
 def _reduction(terms: tuple[PauliTerms, ...]) -> Reduction | None:
-    matrices = _Entries.of(terms)
+    matrices = Entries.of(terms)
     if np.iscomplexobj(matrices.value):
         return None
     slopes = field_terms(terms)
@@ -103,85 +104,7 @@ def _reduction(terms: tuple[PauliTerms, ...]) -> Reduction | None:
     return _sectors(terms, matrices)
 
 
-class _Entries(NamedTuple):
-    """Sparse matrices, one a term."""
-
-    count: int
-    term: np.ndarray
-    row: np.ndarray
-    column: np.ndarray
-    value: np.ndarray
-
-    @classmethod
-    def of(cls, terms: tuple[PauliTerms, ...]) -> "_Entries":
-        sparse = [PauliSum({n: np.ones(k) for n, k in t.sizes}, t).to_terms().terms for t in terms]
-        first = np.cumsum([0] + [t.count for t in sparse])
-        number = np.concatenate([t.term.astype(np.int64) + f for t, f in zip(sparse, first[:-1], strict=True)])
-        row, column, value = (np.concatenate([getattr(t, n) for t in sparse]) for n in ("row", "column", "value"))
-        return cls(int(first[-1]), number, row.astype(np.int64), column.astype(np.int64), value)
-
-    def projected(self, place: np.ndarray, weight: np.ndarray) -> "_Entries":
-        """`W^T T W` for a `W` with `weight[s]` in column `place[s]` of row `s`, and nothing else; place -1 for none."""
-        row, column = place[self.row], place[self.column]
-        kept = (row >= 0) & (column >= 0)
-        term, row, column = self.term[kept], row[kept], column[kept]
-        value = weight[self.row[kept]] * self.value[kept] * weight[self.column[kept]]
-        size = int(place.max()) + 1
-        key, position = np.unique((term * size + row) * size + column, return_inverse=True)
-        total = np.bincount(position.reshape(-1), weights=value, minlength=len(key))
-        nonzero = np.abs(total) > 1e-14 * np.max(np.abs(self.value), initial=0)
-        key, total = key[nonzero], total[nonzero]
-        return _Entries(self.count, key // size**2, key // size % size, key % size, total)
-
-    def labels(self, dim: int) -> np.ndarray:
-        """The block of each state."""
-        structure = block_structure(self.sum(dim))
-        return np.zeros(dim, int) if structure is None else structure.labels
-
-    def sum(self, dim: int) -> TermSum:
-        static = SparseTerms(dim, {"all": self.count}, self.term, self.row, self.column, self.value)
-        return TermSum({"all": np.ones(self.count)}, static)
-
-
-class _Block(NamedTuple):
-    """A block in a basis of its own, less the first diagonal element of each term; and these elements."""
-
-    entries: _Entries
-    size: int
-    shift: np.ndarray
-
-    @classmethod
-    def of(cls, entries: _Entries, size: int) -> "_Block":
-        shift = np.zeros(entries.count)
-        first = (entries.row == 0) & (entries.column == 0)
-        shift[entries.term[first]] = entries.value[first]
-        diagonal = entries.row == entries.column
-        term = np.concatenate([entries.term[~diagonal], np.repeat(np.arange(entries.count), size)])
-        place = np.tile(np.arange(size), entries.count)
-        row = np.concatenate([entries.row[~diagonal], place])
-        column = np.concatenate([entries.column[~diagonal], place])
-        dense = np.zeros((entries.count, size))
-        dense[entries.term[diagonal], entries.row[diagonal]] = entries.value[diagonal]
-        value = np.concatenate([entries.value[~diagonal], (dense - shift[:, None]).ravel()])
-        kept = np.abs(value) > 1e-13 * np.max(np.abs(entries.value), initial=0)
-        term, row, column, value = (x[kept] for x in (term, row, column, value))
-        order = np.lexsort((column, row, term))
-        return cls(_Entries(entries.count, term[order], row[order], column[order], value[order]), size, shift)
-
-    def key(self) -> bytes:
-        scale = np.max(np.abs(self.entries.value), initial=1e-300)
-        parts = (
-            self.entries.term,
-            self.entries.row,
-            self.entries.column,
-            np.round(self.entries.value / scale, 12) + 0.0,
-        )
-        return hashlib.sha256(
-            b"".join([repr((self.size, f"{scale:.12g}")).encode(), *(x.tobytes() for x in parts)])
-        ).digest()
-
-
-def _assembled(blocks: list[_Block], repeats: list[list[np.ndarray]], found: str) -> Reduction:
+def _assembled(blocks: list[Block], repeats: list[list[np.ndarray]], found: str) -> Reduction:
     """From different blocks, and for each the shifts of its copies."""
     start = np.cumsum([0] + [block.size for block in blocks])
     columns = []
@@ -199,13 +122,13 @@ def _assembled(blocks: list[_Block], repeats: list[list[np.ndarray]], found: str
     return Reduction(static, structure, tuple(copies), found)
 
 
-def _sectors(terms: tuple[PauliTerms, ...], matrices: _Entries) -> Reduction | None:
+def _sectors(terms: tuple[PauliTerms, ...], matrices: Entries) -> Reduction | None:
     """By commuting symmetries of order two: the blocks of every combination of their signs."""
     generators = commuting_involutions(terms)
     if not generators:
         return None
     dim = terms[0].dim
-    blocks: dict[bytes, _Block] = {}
+    blocks: dict[bytes, Block] = {}
     repeats: dict[bytes, list[np.ndarray]] = {}
     for place, weight in _characters(generators, matrices.labels(dim)):
         size = int(place.max()) + 1
@@ -217,7 +140,7 @@ def _sectors(terms: tuple[PauliTerms, ...], matrices: _Entries) -> Reduction | N
             inside = np.flatnonzero(labels == label)
             local = np.full(size, -1)
             local[inside] = np.arange(len(inside))
-            block = _Block.of(sector.projected(local, np.ones(size)), len(inside))
+            block = Block.of(sector.projected(local, np.ones(size)), len(inside))
             blocks.setdefault(block.key(), block)
             repeats.setdefault(block.key(), []).append(block.shift)
     found = f"{len(generators)} symmetries of order two"
@@ -251,7 +174,7 @@ def _characters(generators, labels: np.ndarray):
         yield place, weight / np.sqrt(size)
 
 
-def _multiplets(terms: tuple[PauliTerms, ...], matrices: _Entries, slopes: np.ndarray) -> Reduction | None:
+def _multiplets(terms: tuple[PauliTerms, ...], matrices: Entries, slopes: np.ndarray) -> Reduction | None:
     """By total spin: of each multiplet the state with `M = S`, in the sectors of the permutations of sites."""
     sites, dim = terms[0].sites, terms[0].dim
     twice_m = sites - 2 * np.bitwise_count(np.arange(dim)).astype(int)
@@ -275,7 +198,7 @@ def _multiplets(terms: tuple[PauliTerms, ...], matrices: _Entries, slopes: np.nd
             if highest.shape[1] == 0:
                 continue
             entries = _in_basis(sector, inside, highest, slopes, size)
-            block = _Block.of(entries, highest.shape[1])
+            block = Block.of(entries, highest.shape[1])
             blocks.append(block)
             # sum_i sigma_z^i = 2 M goes down in steps of 2 from `m`
             repeats.append([block.shift + slopes * (other - m) for other in range(m, -m - 1, -2)])
@@ -319,7 +242,7 @@ def _kernel_basis(matrix: np.ndarray) -> np.ndarray:
     return basis[:, matrix.shape[0] :]
 
 
-def _in_basis(sector: _Entries, inside: np.ndarray, basis: np.ndarray, slopes: np.ndarray, size: int) -> _Entries:
+def _in_basis(sector: Entries, inside: np.ndarray, basis: np.ndarray, slopes: np.ndarray, size: int) -> Entries:
     """The terms in the highest states of multiplets; a field is a multiple of the identity there."""
     local = np.full(size, -1)
     local[inside] = np.arange(len(inside))
@@ -334,7 +257,7 @@ def _in_basis(sector: _Entries, inside: np.ndarray, basis: np.ndarray, slopes: n
             matrix = (matrix + matrix.T) / 2
         else:
             matrix = dense[0, 0] * np.eye(dim)
-        row, column = np.nonzero(np.abs(matrix) > 1e-15 * np.max(np.abs(sector.value), initial=0))
+        row, column = np.nonzero(np.abs(matrix) > 1e-15 * sector.scale[number])
         parts.append((np.full(len(row), number), row, column, matrix[row, column]))
     term, row, column, value = (np.concatenate(x) for x in zip(*parts, strict=True))
-    return _Entries(sector.count, term, row, column, value)
+    return Entries(sector.scale, term, row, column, value)

@@ -256,3 +256,16 @@ def test_a_lattice_brings_its_permutations():
         levels_by_reduction(operator), np.linalg.eigvalsh(np.asarray(operator.to_dense())), atol=1e-13
     )
     assert chain_lattice(4).permutations
+
+
+def test_terms_of_any_weight_are_kept():
+    """Weights that differ by 1e20 within one operator: each term is judged by its own scale."""
+    strings = {
+        "a": "1e-10 X0 X1 + 1e-10 X1 X2 + 1e-10 X3 X4 + 1e-10 X4 X5",
+        "b": "1e10 Z0 Z1 + 1e10 Z4 Z5 + 1e10 X2 X3",
+    }
+    terms = PauliTerms.from_strings(6, strings)
+    operator = PauliSum({"a": 1e10, "b": 1e-10}, terms)
+    assert reduction(operator) is not None
+    expected = np.linalg.eigvalsh(np.asarray(operator.to_dense()))
+    np.testing.assert_allclose(levels_by_reduction(operator), expected, atol=1e-13)
