@@ -103,8 +103,9 @@ def batch_on_cores(dim: int):
 
 def _batch(curves, matrices):
     def call():
-        log_z, c = curves(matrices)
-        return np.concatenate([np.ravel(np.asarray(log_z)[:20]), np.ravel(np.asarray(c)[:20])])
+        answers = jax.block_until_ready(curves(matrices))  # all of them; the first are looked at where they lie
+        first = [np.asarray(answer.addressable_shards[0].data)[:20] for answer in answers]
+        return np.concatenate([np.ravel(answer) for answer in first])
 
     return call
 
