@@ -164,6 +164,11 @@ SPINS = tuple(
         "fermi_hubbard",
         "t_v_chain",
         "interacting_kitaev_chain",
+        "bose_hubbard",
+        "dicke",
+        "jaynes_cummings",
+        "rabi",
+        "spin_boson",
     )
 )
 LADDER = models.ladder_lattice(2)
@@ -192,6 +197,11 @@ def of_spin_models(theta):
         models.fermi_hubbard(models.chain_lattice(2), a, b, c),
         models.t_v_chain(4, b, c, a),
         models.interacting_kitaev_chain(4, c, a, b, c),
+        models.bose_hubbard(models.chain_lattice(2), a, b, c, levels=4),
+        models.dicke(3, b, c, a, levels=4),
+        models.jaynes_cummings(a, b, c, levels=8),
+        models.rabi(c, a, b, levels=8),
+        models.spin_boson(a, b, theta[:1], theta[1:2], levels=8),
     ]
     total = sum((1 + 0.3 * k) * model.to_dense() for k, model in enumerate(chains + others))
     total = jnp.kron(total, jnp.eye(2, dtype=theta.dtype)) + sum(

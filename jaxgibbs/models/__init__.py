@@ -21,6 +21,11 @@ from .free_particles import hopping_chain_modes as hopping_chain_modes
 from .free_particles import transverse_ising_ring_modes as transverse_ising_ring_modes
 from .free_particles import xx_chain_modes as xx_chain_modes
 from .free_particles import xx_ring_modes as xx_ring_modes
+from .light_matter import bose_hubbard as bose_hubbard
+from .light_matter import dicke as dicke
+from .light_matter import jaynes_cummings as jaynes_cummings
+from .light_matter import rabi as rabi
+from .light_matter import spin_boson as spin_boson
 from .molecules import nuclear_spin_weights as nuclear_spin_weights
 from .molecules import rotor as rotor
 from .oscillators import oscillator as oscillator
