@@ -169,7 +169,7 @@ def _spin_boson_terms(modes: int, levels: int) -> LocalTerms:
 def _bose_hubbard_terms(lattice: Lattice, tied: Sequence[bool], levels: int) -> LocalTerms:
     lower, _ = boson_matrices(levels)
     n = np.arange(float(levels))
-    hop = -np.kron(lower.T, lower)
+    hop = -1.0 * np.kron(lower.T, lower)
     sites = range(lattice.sites)
     parts = {
         "hopping": [(hop + hop.T, bond) for bond in lattice.all_bonds],
