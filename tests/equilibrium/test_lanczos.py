@@ -392,7 +392,7 @@ def test_a_product_carries_the_errors_of_its_parts():
 
 def test_too_little_memory_is_said_before_it_is_asked_for(monkeypatch):
     monkeypatch.setattr(lanczos_room, "_memory", lambda: 2**34)
-    with pytest.raises(ValueError, match=r"room for 6 vectors, 48\.0 GiB, but this device has 16\.0 GiB; use float32"):
+    with pytest.raises(ValueError, match=r"room for 7 vectors, 56\.0 GiB, but this device has 16\.0 GiB; use float32"):
         jg.log_partition(models.heisenberg_chain(30), 1.0)
     assert lanczos_room._memory() == 2**34
     monkeypatch.undo()
