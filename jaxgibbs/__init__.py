@@ -4,6 +4,7 @@ from . import equilibrium as equilibrium
 from . import fitting as fitting
 from . import linalg as linalg
 from . import models as models
+from . import open_systems as open_systems
 from . import operators as operators
 from . import symmetry as symmetry
 from . import units as units
@@ -34,3 +35,4 @@ from .fitting import fit_chemical_potential as fit_chemical_potential
 from .fitting import fit_expectations as fit_expectations
 from .fitting import fit_model as fit_model
 from .fitting import fit_multipliers as fit_multipliers
+from .open_systems import Lindbladian as Lindbladian

@@ -18,6 +18,9 @@ from .hermitian import power as power
 from .hermitian import spectral_map as spectral_map
 from .hermitian import sqrt as sqrt
 from .superoperators import partial_trace as partial_trace
+from .superoperators import superoperator as superoperator
+from .superoperators import unvectorize as unvectorize
+from .superoperators import vectorize as vectorize
 from .traces import random_phases as random_phases
 from .traces import random_sphere as random_sphere
 from .traces import unit_vectors as unit_vectors

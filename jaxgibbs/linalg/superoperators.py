@@ -1,8 +1,9 @@
-"""Maps on matrices of composite systems."""
+"""Maps on matrices: partial traces of composite systems, and linear maps of matrices as matrices themselves."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact
 
@@ -35,3 +36,35 @@ def partial_trace(
     reduced = jnp.einsum(tensor, rows + columns, [*keep, *(count + k for k in keep)])
     size = math.prod(dims[k] for k in keep)
     return reduced.reshape(size, size)
+
+
+def vectorize(matrix: Inexact[Array, "*batch dim dim"]) -> Inexact[Array, "*batch dim_squared"]:
+    """The columns of a matrix stacked: `vec(A X B) = (B^T kron A) vec(X)`, and `vec(A)^dagger vec(B) = Tr(A^dagger B)`."""
+    dim = matrix.shape[-1]
+    return jnp.swapaxes(matrix, -1, -2).reshape(*matrix.shape[:-2], dim * dim)
+
+
+def unvectorize(vector: Inexact[Array, "*batch dim_squared"]) -> Inexact[Array, "*batch dim dim"]:
+    """The matrix whose stacked columns are `vector`: the inverse of `vectorize`.
+
+    Raises:
+        ValueError: if the length of `vector` is no square.
+    """
+    dim = math.isqrt(vector.shape[-1])
+    if dim * dim != vector.shape[-1]:
+        raise ValueError(f"`vector` must have the length of a square, dim^2, but has length {vector.shape[-1]}.")
+    return jnp.swapaxes(vector.reshape(*vector.shape[:-1], dim, dim), -1, -2)
+
+
+def superoperator(
+    linear_map: Callable[[Inexact[Array, "dim dim"]], Inexact[Array, "dim dim"]], dim: int, dtype
+) -> Inexact[Array, "dim_squared dim_squared"]:
+    """The matrix of a linear map on matrices, which acts on stacked columns (see `vectorize`).
+
+    Args:
+        linear_map: from matrices of shape `(dim, dim)` to such matrices, linear over the complex numbers.
+        dim: the dimension.
+        dtype: complex, of the answer.
+    """
+    units = unvectorize(jnp.eye(dim * dim, dtype=dtype))
+    return jnp.swapaxes(vectorize(jax.vmap(linear_map)(units)), 0, 1)

@@ -26,6 +26,13 @@ TABLE = {
     "linalg.bose": lambda theta: weigh(linalg.bose(positive(theta))),
     "linalg.matrix_function": of_matrix_function,
     "linalg.spectral_map": of_spectral_map,
+    ("linalg.superoperator", "linalg.vectorize", "linalg.unvectorize"): lambda theta: (
+        weigh(
+            linalg.superoperator(lambda x: linalg.matmul(matrix(theta), x), 4, jnp.complex64)
+            @ linalg.vectorize(positive(theta))
+        )
+        + weigh(linalg.unvectorize(theta[0] * jnp.arange(9.0, dtype=theta.dtype)))
+    ),
     "linalg.partial_trace": lambda theta: weigh(linalg.partial_trace(positive(theta), (2, 2), 0)),
     "linalg.matmul": lambda theta: weigh(linalg.matmul(matrix(theta), linalg.dagger(positive(theta)))),
 }

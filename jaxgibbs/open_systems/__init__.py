@@ -1,0 +1,4 @@
+"""Open systems: generators of dissipative dynamics, and where they lead."""
+
+from .generator import AbstractGenerator as AbstractGenerator
+from .lindbladian import Lindbladian as Lindbladian

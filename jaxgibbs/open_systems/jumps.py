@@ -1,0 +1,157 @@
+"""Jump operators: as a stack of matrices, or, where each row and column has one element at most, as a permutation.
+
+Lowering operators, dephasing, Pauli strings are of the second kind: their sandwiches are a gather and a product by elements
+instead of two matrix products, and all that share a permutation are one. Which kind a jump is, is read off concrete values,
+the elements stay leaves; a jump that is traced counts as a matrix.
+"""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Inexact
+
+from jaxgibbs._errors import is_concrete
+from jaxgibbs.linalg import dagger, matmul
+
+
+class MatrixJumps(eqx.Module):
+    """Jump operators as they are.
+
+    Attributes:
+        matrices: the operators, stacked.
+        members: the number of each in the list of rates.
+    """
+
+    matrices: Inexact[Array, "count dim dim"]
+    members: tuple[int, ...] = eqx.field(static=True)
+
+    def sandwich(self, rates: Float[Array, " count"]):
+        """`X -> sum_k r_k L_k X L_k^dagger`."""
+        return self._sandwich(self.matrices, rates)
+
+    def adjoint_sandwich(self, rates: Float[Array, " count"]):
+        """`X -> sum_k r_k L_k^dagger X L_k`."""
+        return self._sandwich(dagger(self.matrices), rates)
+
+    def _sandwich(self, matrices, rates):
+        count, dim, _ = matrices.shape
+        right = dagger(matrices).reshape(count * dim, dim)
+        weighted = rates[:, None, None] * matrices
+
+        def apply(x):
+            dtype = jnp.result_type(x, weighted)
+            left = matmul(weighted.reshape(count * dim, dim).astype(dtype), x.astype(dtype))
+            return matmul(
+                jnp.swapaxes(left.reshape(count, dim, dim), 0, 1).reshape(dim, count * dim), right.astype(dtype)
+            )
+
+        return apply
+
+    def decay(self, rates: Float[Array, " count"]) -> Inexact[Array, "dim dim"]:
+        """`sum_k r_k L_k^dagger L_k`."""
+        count, dim, _ = self.matrices.shape
+        return matmul(
+            dagger((rates[:, None, None] * self.matrices).reshape(count * dim, dim)), self.matrices.reshape(-1, dim)
+        )
+
+    def to_dense(self) -> Inexact[Array, "count dim dim"]:
+        return self.matrices
+
+
+class PermutationJumps(eqx.Module):
+    """Jump operators with elements at `(i, source[i])` alone, `source` a permutation that they share.
+
+    Attributes:
+        elements: `<i|L_k|source[i]>`.
+        source: the permutation.
+        members: the number of each in the list of rates.
+    """
+
+    elements: Inexact[Array, "count dim"]
+    source: tuple[int, ...] = eqx.field(static=True)
+    members: tuple[int, ...] = eqx.field(static=True)
+
+    def sandwich(self, rates: Float[Array, " count"]):
+        """`X -> sum_k r_k L_k X L_k^dagger = W o X[source, source]`."""
+        weights = matmul(jnp.swapaxes(rates[:, None] * self.elements, 0, 1), jnp.conj(self.elements))
+        return self._taken(self.source, weights)
+
+    def adjoint_sandwich(self, rates: Float[Array, " count"]):
+        """`X -> sum_k r_k L_k^dagger X L_k`."""
+        target = tuple(int(i) for i in np.argsort(self.source))
+        elements = self.elements[:, np.asarray(target)]
+        weights = matmul(jnp.swapaxes(rates[:, None] * jnp.conj(elements), 0, 1), elements)
+        return self._taken(target, weights)
+
+    def _taken(self, order, weights):
+        if order == tuple(range(len(order))):
+            return lambda x: weights * x
+        index = np.asarray(order)
+        return lambda x: weights * x[index][:, index]
+
+    def decay(self, rates: Float[Array, " count"]) -> Inexact[Array, "dim dim"]:
+        """`sum_k r_k L_k^dagger L_k`, which is diagonal."""
+        arriving = jnp.sum(rates[:, None] * (self.elements * jnp.conj(self.elements)).real, axis=0)
+        return jnp.diag(arriving[np.argsort(self.source)])
+
+    def to_dense(self) -> Inexact[Array, "count dim dim"]:
+        count, dim = self.elements.shape
+        return (
+            jnp.zeros((count, dim, dim), self.elements.dtype)
+            .at[:, np.arange(dim), np.asarray(self.source)]
+            .set(self.elements)
+        )
+
+
+def group_jumps(
+    matrices: Sequence[Inexact[Array | np.ndarray, "dim dim"]],
+) -> tuple[MatrixJumps | PermutationJumps, ...]:
+    """Sort jump operators into a stack of matrices and permutations with their members, as few as a greedy pass finds."""
+    others: list[int] = []
+    patterns: list[tuple[dict[int, int], list[int]]] = []  # row to column, and who has it
+    for number, matrix in enumerate(matrices):
+        pattern = _pattern(matrix)
+        if pattern is None:
+            others.append(number)
+            continue
+        for shared, members in patterns:
+            if _fit_together(shared, pattern):
+                shared.update(pattern)
+                members.append(number)
+                break
+        else:
+            patterns.append((dict(pattern), [number]))
+    groups: list[MatrixJumps | PermutationJumps] = []
+    for shared, members in patterns:
+        source = _completed(shared, matrices[members[0]].shape[-1])
+        rows = np.arange(len(source))
+        elements = jnp.stack([jnp.asarray(matrices[number])[rows, np.asarray(source)] for number in members])
+        groups.append(PermutationJumps(elements, source, tuple(members)))
+    if others:
+        groups.append(MatrixJumps(jnp.stack([jnp.asarray(matrices[number]) for number in others]), tuple(others)))
+    return tuple(groups)
+
+
+def _pattern(matrix) -> dict[int, int] | None:
+    """Row to column of the nonzero elements, if no two share a row or a column; `None` also where values cannot be read."""
+    if not is_concrete(matrix):
+        return None
+    rows, columns = np.nonzero(np.asarray(matrix))
+    if len(set(rows.tolist())) < len(rows) or len(set(columns.tolist())) < len(columns):
+        return None
+    return dict(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def _fit_together(one: dict[int, int], other: dict[int, int]) -> bool:
+    """Whether both are parts of one permutation."""
+    union = one | other
+    agree = all(one.get(row, column) == column for row, column in other.items())
+    return agree and len(set(union.values())) == len(union)
+
+
+def _completed(partial: dict[int, int], dim: int) -> tuple[int, ...]:
+    """A permutation that has `partial` in it, with the remaining rows in order."""
+    free = iter(sorted(set(range(dim)) - set(partial.values())))
+    return tuple(partial[row] if row in partial else next(free) for row in range(dim))
