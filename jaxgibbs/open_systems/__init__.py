@@ -1,4 +1,5 @@
 """Open systems: generators of dissipative dynamics, and where they lead."""
 
 from .generator import AbstractGenerator as AbstractGenerator
+from .sums import GeneratorSum as GeneratorSum
 from .lindbladian import Lindbladian as Lindbladian

@@ -112,6 +112,13 @@ class AbstractGenerator(eqx.Module):
         between = rates * (1 - jnp.eye(self.dim, dtype=rates.dtype))
         return between - jnp.diag(jnp.sum(between, axis=0))
 
+    def __add__(self, other: "AbstractGenerator") -> "AbstractGenerator":
+        if not isinstance(other, AbstractGenerator):
+            return NotImplemented
+        from .sums import GeneratorSum  # which is an `AbstractGenerator` itself
+
+        return GeneratorSum((self, other))
+
     def check_bath(self, bath: Hashable | None) -> None:
         """Raise `ValueError` unless `bath` is `None` or the label of one of `baths`."""
         if bath is not None and bath not in self.baths:

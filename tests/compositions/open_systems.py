@@ -16,7 +16,13 @@ def of_lindbladian(theta):
     return (total + weigh(generator.transition_rates())) / 10
 
 
+def of_sum(theta):
+    decay = jg.Lindbladian(matrix(theta), [LOWERING], square(theta[:1]), baths=("a",))
+    return weigh((decay + jg.Lindbladian(matrix(theta[::-1]), [B], square(theta[2:]), baths=("b",)))(A)) / 10
+
+
 TABLE = {
+    "open_systems.GeneratorSum": of_sum,
     "Lindbladian": of_lindbladian,
 }
 

@@ -103,6 +103,26 @@ def test_baths_are_kept_apart_and_add_up():
         generator.dissipator(rho, "warm")
 
 
+def test_a_sum_of_generators_is_one_with_all_jumps():
+    hamiltonian, jumps, rates = SYSTEMS["permutations"]
+    parts = [
+        jg.Lindbladian(hamiltonian, jumps[:2], rates[:2], baths=("hot", "cold")),
+        jg.Lindbladian(np.zeros((4, 4)), jumps[2:], rates[2:], baths=("cold", "lost")),
+    ]
+    total = parts[0] + parts[1]
+    whole = jg.Lindbladian(hamiltonian, jumps, rates, baths=("hot", "cold", "cold", "lost"))
+    rho = general(np.random.default_rng(1), 4)
+    assert total.baths == whole.baths
+    np.testing.assert_allclose(total.to_dense(), whole.to_dense(), atol=1e-14)
+    np.testing.assert_allclose(total.adjoint(rho), whole.adjoint(rho), atol=1e-13)
+    np.testing.assert_allclose(total.transition_rates(), whole.transition_rates(), atol=1e-13)
+    for bath in total.baths:
+        np.testing.assert_allclose(total.dissipator(rho, bath), whole.dissipator(rho, bath), atol=1e-14)
+    assert len((total + whole).parts) == 3
+    with pytest.raises(ValueError, match="one space"):
+        _ = total + jg.Lindbladian(np.eye(2), [SZ])
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.7])
 def test_derivatives_in_rates_and_elements_are_exact_also_at_rate_zero(rate):
     hamiltonian, jumps, _ = SYSTEMS["permutations"]
