@@ -1,5 +1,6 @@
 """Differentiable quantum statistical mechanics in JAX: Gibbs states, their derivatives and their multipliers."""
 
+from . import baths as baths
 from . import equilibrium as equilibrium
 from . import fitting as fitting
 from . import linalg as linalg
@@ -35,4 +36,5 @@ from .fitting import fit_chemical_potential as fit_chemical_potential
 from .fitting import fit_expectations as fit_expectations
 from .fitting import fit_model as fit_model
 from .fitting import fit_multipliers as fit_multipliers
+from .baths import OhmicBath as OhmicBath
 from .open_systems import Lindbladian as Lindbladian

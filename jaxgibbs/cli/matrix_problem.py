@@ -4,10 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgibbs.operators import Dense
-
 from .data_files import read_array, read_columns
-from .named_models import build_model
+from .operator_table import hermitian_operator, whole_number
 from .problem import HEAD, Problem, checked_covariance, comparisons, head_of
 from .toml_table import TomlTable
 
@@ -39,9 +37,7 @@ def matrix_problem(document: TomlTable) -> Problem:
     exact = set(targets) == set(names) and not compare
     copies = None
     if "copies" in fit:
-        copies = int(fit.number("copies", positive=True))
-        if copies != fit.number("copies"):
-            raise fit.complain("copies", f"must be a whole number, but is {fit.entries['copies']!r}")
+        copies = whole_number(fit, "copies")
     covariance = _covariance(fit, deviations, len(targets))
     if covariance is None and not exact:
         raise document.complain(
@@ -70,24 +66,10 @@ def matrix_problem(document: TomlTable) -> Problem:
 
 
 def _operators(table: TomlTable) -> dict[str, Any]:
-    """Operators by name: `{ matrix = "h.npy" }`, `{ matrix = "h.npz", array = "h" }` or `{ model = "...", ... }`."""
+    """Operators by name, in any of the forms of `hermitian_operator`."""
     if not table.entries:
         raise table.complain("", "must hold at least one operator")
-    return {name: _operator(table.table(name)) for name in table.entries}
-
-
-def _operator(table: TomlTable) -> Any:
-    if "matrix" in table:
-        table.allow(["matrix", "array"])
-        matrix = read_array(table.file("matrix"), table.text("array") if "array" in table else None)
-        try:
-            return Dense(matrix)
-        except ValueError as error:
-            raise table.complain("matrix", str(error)) from None
-    if "model" not in table:
-        raise table.complain("model", 'is missing; write `matrix = "file.npy"` or `model = "name"` with its couplings')
-    settings = {key: value for key, value in table.entries.items() if key != "model"}
-    return build_model(table.text("model"), settings, table.complain)
+    return {name: hermitian_operator(table.table(name)) for name in table.entries}
 
 
 def _targets(document: TomlTable, known: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:

@@ -1,0 +1,112 @@
+"""What a bath is to a system that it is weakly coupled to: transition rates that obey the KMS condition, and level shifts."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Complex, Float
+
+from jaxgibbs._errors import is_concrete, nan_unless
+
+from .quadrature import half_line, unit_interval
+
+Frequency = Float[Array, "*shape"]
+
+
+class AbstractBath(eqx.Module):
+    """A bath at inverse temperature `beta`, seen through the operator `B` that couples to the system as `A (x) B`.
+
+        gamma(w) = int e^{iwt} <B(t) B(0)> dt,      gamma(-w) = e^{-beta w} gamma(w)      (Kubo 1957; Martin & Schwinger 1959)
+
+    `w` is the energy that the system gives to the bath: `gamma(w)` with `w > 0` is the rate of emission. Rates are those of
+    `D[A](rho) = A rho A^dagger - {A^dagger A, rho} / 2`, in units of frequency (hbar = 1).
+    """
+
+    beta: eqx.AbstractVar[Float[Array, ""]]
+
+    @property
+    @abc.abstractmethod
+    def scale(self) -> Float[Array, ""]:
+        """A frequency on which the rates change, for quadratures."""
+
+    @abc.abstractmethod
+    def rate(self, frequency: ArrayLike) -> Frequency:
+        """`gamma(w)`, not negative, of the shape of `frequency`."""
+
+    def lamb_shift(self, frequency: ArrayLike) -> Frequency:
+        """`S(w) = P int gamma(w') / (2 pi (w - w')) dw'`; the Lamb shift is `sum_w S(w) A(w)^dagger A(w)`.
+
+        By `int_0^inf (gamma(w - u) - gamma(w + u)) / (2 pi u) du`, cut at `u = |w|`, where rates may have a kink.
+        """
+        frequency = jnp.asarray(frequency, jnp.result_type(frequency, self.beta, float))
+
+        def integrand(u):
+            w = frequency[..., None]
+            return (self.rate(w - u) - self.rate(w + u)) / (2 * jnp.pi * u)
+
+        near = jnp.abs(frequency)[..., None]
+        nodes, weights = unit_interval(frequency.dtype)
+        lower = jnp.sum(near * weights * integrand(jnp.where(near > 0, near, 1) * nodes), axis=-1)
+        nodes, weights = half_line(frequency.dtype)
+        upper = jnp.sum(self.scale * weights * integrand(near + self.scale * nodes), axis=-1)
+        return lower + upper
+
+    def correlation(self, time: ArrayLike) -> Complex[Array, "*shape"]:
+        """`C(t) = <B(t) B(0)> = int gamma(w) e^{-iwt} dw / 2 pi` for `t > 0`, with `C(-t) = C(t)^*`.
+
+        Raises:
+            ValueError: for a bath whose correlation function is a distribution, with no value at a time.
+        """
+        del time
+        raise ValueError(
+            f"`{type(self).__name__}` has no correlation function at a time: its rates do not fall off with frequency. "
+            "Use a bath with a cutoff."
+        )
+
+
+def emission(frequency: Frequency, beta: Float[Array, ""]) -> Frequency:
+    """`w / (1 - e^{-beta w}) = w (n(w) + 1)`, smooth through `w = 0`, where it is `1 / beta`; `max(w, 0)` for infinite `beta`.
+
+    `emission(-w) = e^{-beta w} emission(w)`.
+    """
+    cold = jnp.isinf(beta)
+    beta = jnp.where(cold, 1, beta)
+    x = beta * frequency
+    far = jnp.abs(x) > _SERIES_RADIUS
+    size = jnp.where(far, jnp.where(x < 0, -x, x), 1)
+    distance = jnp.where(x < 0, -frequency, frequency)
+    away = distance / -jnp.expm1(-size) * jnp.where(x < 0, jnp.exp(-size), 1)
+    near = jnp.where(far, 0, x)
+    series = sum(float(c) * near**k for k, c in _SERIES)
+    return jnp.where(cold, jax.nn.relu(frequency), jnp.where(far, away, series / beta))
+
+
+_SERIES_RADIUS = 0.5
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
+_SERIES = (
+    (0, 1.0),
+    (1, 0.5),
+    *((2 * k, b / float(np.prod(np.arange(1.0, 2 * k + 1)))) for k, b in enumerate(_BERNOULLI, start=1)),
+)
+"""Of `x / (1 - e^{-x})`; the next term is below 1e-16 for `|x| < 1 / 2`."""
+
+
+def real_scalar(
+    name: str, value: ArrayLike, *, positive: bool = False, allow_infinite: bool = False
+) -> Float[Array, ""]:
+    """A real scalar as an array; `ValueError` for what is none, NaN, negative (or zero, if `positive`); NaN under a trace."""
+    array = jnp.asarray(value)
+    array = array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(jnp.result_type(float))
+    words = "a positive number" if positive else "a number of at least 0"
+    if array.ndim != 0 or jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise ValueError(
+            f"`{name}` must be {words}, but has shape {array.shape} and dtype {array.dtype}; map over a batch with `jax.vmap`."
+        )
+    within = (array > 0) if positive else (array >= 0)
+    allowed = within if allow_infinite else within & jnp.isfinite(array)
+    if is_concrete(allowed) and not allowed:
+        finite = "" if allow_infinite else "finite, "
+        raise ValueError(f"`{name}` must be {finite}{words}, but is {value}.")
+    return nan_unless(allowed, array)

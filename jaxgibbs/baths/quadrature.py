@@ -1,0 +1,39 @@
+"""Double-exponential quadrature (Takahasi & Mori 1974): analytic integrands with any singularity at the ends."""
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+_HALF_WIDTH, _STEP = 3.6, 0.06
+
+
+def unit_interval(dtype) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
+    """Nodes and weights of `int_0^1 f(x) dx`."""
+    nodes, weights = _unit_interval()
+    return jnp.asarray(nodes, dtype), jnp.asarray(weights, dtype)
+
+
+def half_line(dtype) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
+    """Nodes and weights of `int_0^inf f(x) dx`, for `f` that falls off like a power or faster on the scale 1."""
+    nodes, weights = _half_line()
+    kept = (nodes < np.sqrt(np.finfo(dtype).max)) & (nodes > np.finfo(dtype).tiny)
+    return jnp.asarray(nodes[kept], dtype), jnp.asarray(weights[kept], dtype)
+
+
+@functools.cache
+def _unit_interval() -> tuple[np.ndarray, np.ndarray]:
+    t = np.arange(-_HALF_WIDTH, _HALF_WIDTH + _STEP / 2, _STEP)
+    growth = np.pi / 2 * np.sinh(t)
+    nodes = 1 / (1 + np.exp(-2 * growth))
+    weights = _STEP * np.pi / 4 * np.cosh(t) / np.cosh(growth) ** 2
+    inside = nodes < 1
+    return nodes[inside], weights[inside]
+
+
+@functools.cache
+def _half_line() -> tuple[np.ndarray, np.ndarray]:
+    t = np.arange(-4.2, 4.2 + _STEP / 2, _STEP)
+    nodes = np.exp(np.pi / 2 * np.sinh(t))
+    return nodes, _STEP * np.pi / 2 * np.cosh(t) * nodes
