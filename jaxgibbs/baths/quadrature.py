@@ -11,14 +11,18 @@ _HALF_WIDTH, _STEP = 3.6, 0.06
 
 def unit_interval(dtype) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
     """Nodes and weights of `int_0^1 f(x) dx`."""
-    nodes, weights = _unit_interval()
-    return jnp.asarray(nodes, dtype), jnp.asarray(weights, dtype)
+    return _within_range(*_unit_interval(), dtype)
 
 
 def half_line(dtype) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
     """Nodes and weights of `int_0^inf f(x) dx`, for `f` that falls off like a power or faster on the scale 1."""
-    nodes, weights = _half_line()
-    kept = (nodes < np.sqrt(np.finfo(dtype).max)) & (nodes > np.finfo(dtype).tiny)
+    return _within_range(*_half_line(), dtype)
+
+
+def _within_range(nodes, weights, dtype):
+    """Without the nodes whose squares, which derivatives contain, overflow or underflow; what they carry is below rounding."""
+    smallest = float(np.finfo(dtype).tiny) ** 0.4
+    kept = (nodes < 1 / smallest) & (nodes > smallest)
     return jnp.asarray(nodes[kept], dtype), jnp.asarray(weights[kept], dtype)
 
 
