@@ -3,3 +3,9 @@
 from .base import AbstractBath as AbstractBath
 from .bosonic import AbstractBosonicBath as AbstractBosonicBath
 from .bosonic import OhmicBath as OhmicBath
+from .bosonic import QuantumOpticalBath as QuantumOpticalBath
+from .lorentzian import DrudeLorentzBath as DrudeLorentzBath
+from .lorentzian import UnderdampedBath as UnderdampedBath
+from .flat import FermionicBath as FermionicBath
+from .flat import FlatBath as FlatBath
+from .tabulated import TabulatedBath as TabulatedBath

@@ -31,6 +31,11 @@ class AbstractBath(eqx.Module):
     def scale(self) -> Float[Array, ""]:
         """A frequency on which the rates change, for quadratures."""
 
+    @property
+    def landmarks(self) -> tuple[Float[Array, ""], ...]:
+        """Positive frequencies at which the rates have a kink or a narrow peak, for quadratures; 0 is always one."""
+        return ()
+
     @abc.abstractmethod
     def rate(self, frequency: ArrayLike) -> Frequency:
         """`gamma(w)`, not negative, of the shape of `frequency`."""
@@ -40,18 +45,7 @@ class AbstractBath(eqx.Module):
 
         By `int_0^inf (gamma(w - u) - gamma(w + u)) / (2 pi u) du`, cut at `u = |w|`, where rates may have a kink.
         """
-        frequency = jnp.asarray(frequency, jnp.result_type(frequency, self.beta, float))
-
-        def integrand(u):
-            w = frequency[..., None]
-            return (self.rate(w - u) - self.rate(w + u)) / (2 * jnp.pi * u)
-
-        near = jnp.abs(frequency)[..., None]
-        nodes, weights = unit_interval(frequency.dtype)
-        lower = jnp.sum(near * weights * integrand(jnp.where(near > 0, near, 1) * nodes), axis=-1)
-        nodes, weights = half_line(frequency.dtype)
-        upper = jnp.sum(self.scale * weights * integrand(near + self.scale * nodes), axis=-1)
-        return lower + upper
+        return principal_value(self.rate, self.scale, frequency, self.landmarks)
 
     def correlation(self, time: ArrayLike) -> Complex[Array, "*shape"]:
         """`C(t) = <B(t) B(0)> = int gamma(w) e^{-iwt} dw / 2 pi` for `t > 0`, with `C(-t) = C(t)^*`.
@@ -64,6 +58,27 @@ class AbstractBath(eqx.Module):
             f"`{type(self).__name__}` has no correlation function at a time: its rates do not fall off with frequency. "
             "Use a bath with a cutoff."
         )
+
+
+def principal_value(rate, scale: Float[Array, ""], frequency: ArrayLike, landmarks=()) -> Frequency:
+    """`int_0^inf (gamma(w - u) - gamma(w + u)) / (2 pi u) du` for rates that change on `scale` and at `landmarks`."""
+    frequency = jnp.asarray(frequency, jnp.result_type(frequency, scale, float))
+
+    def integrand(u):
+        w = frequency[..., None]
+        return (rate(w - u) - rate(w + u)) / (2 * jnp.pi * u)
+
+    places = [jnp.zeros_like(frequency), frequency]
+    for landmark in landmarks:
+        places += [frequency - landmark, frequency + landmark]
+    cuts = jnp.sort(jnp.abs(jnp.stack(places, axis=-1)), axis=-1)
+    total = jnp.zeros_like(frequency)
+    nodes, weights = unit_interval(frequency.dtype)
+    for k in range(len(places) - 1):
+        start, width = cuts[..., k : k + 1], cuts[..., k + 1 : k + 2] - cuts[..., k : k + 1]
+        total = total + jnp.sum(width * weights * integrand(start + jnp.where(width > 0, width, 1) * nodes), axis=-1)
+    nodes, weights = half_line(frequency.dtype)
+    return total + jnp.sum(scale * weights * integrand(cuts[..., -1:] + scale * nodes), axis=-1)
 
 
 def emission(frequency: Frequency, beta: Float[Array, ""]) -> Frequency:
@@ -94,17 +109,21 @@ _SERIES = (
 
 
 def real_scalar(
-    name: str, value: ArrayLike, *, positive: bool = False, allow_infinite: bool = False
+    name: str, value: ArrayLike, *, positive: bool = False, signed: bool = False, allow_infinite: bool = False
 ) -> Float[Array, ""]:
-    """A real scalar as an array; `ValueError` for what is none, NaN, negative (or zero, if `positive`); NaN under a trace."""
+    """A real scalar of at least 0, above 0 (`positive`) or of either sign (`signed`); NaN under a trace where it is none.
+
+    Raises:
+        ValueError: for another shape or kind of number, NaN, or a number out of this range.
+    """
     array = jnp.asarray(value)
     array = array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(jnp.result_type(float))
-    words = "a positive number" if positive else "a number of at least 0"
+    words = "a number" if signed else "a positive number" if positive else "a number of at least 0"
     if array.ndim != 0 or jnp.issubdtype(array.dtype, jnp.complexfloating):
         raise ValueError(
             f"`{name}` must be {words}, but has shape {array.shape} and dtype {array.dtype}; map over a batch with `jax.vmap`."
         )
-    within = (array > 0) if positive else (array >= 0)
+    within = ~jnp.isnan(array) if signed else array > 0 if positive else array >= 0
     allowed = within if allow_infinite else within & jnp.isfinite(array)
     if is_concrete(allowed) and not allowed:
         finite = "" if allow_infinite else "finite, "

@@ -6,11 +6,14 @@ References: Breuer & Petruccione (2002), The Theory of Open Quantum Systems, sec
 """
 
 import abc
+import math
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from .base import AbstractBath, Frequency, emission, real_scalar
+from .correlations import in_the_strip, ray_integral
 
 
 class AbstractBosonicBath(AbstractBath):
@@ -31,12 +34,13 @@ class AbstractBosonicBath(AbstractBath):
 
 
 class OhmicBath(AbstractBosonicBath):
-    """`J(w) = strength w e^{-|w| / cutoff}`.
+    """`J(w) = strength w |w / cutoff|^(exponent - 1) e^{-|w| / cutoff}`: Ohmic for `exponent = 1`.
 
     Args:
         beta: inverse temperature, positive; `inf` for zero temperature (1 / energy).
         strength: dimensionless, not negative.
         cutoff: frequency, positive.
+        exponent: a Python number above 0; below 1 (sub-Ohmic) the rate at frequency 0 is infinite.
 
     Raises:
         ValueError: if a number is out of these ranges or no real scalar (NaN under a trace).
@@ -46,6 +50,42 @@ class OhmicBath(AbstractBosonicBath):
         >>> bath = jg.OhmicBath(beta=2.0, strength=0.1, cutoff=5.0)
         >>> print(f"{bath.rate(-1.0) / bath.rate(1.0):.6f}")  # exp(-2)
         0.135335
+    """
+
+    beta: Float[Array, ""]
+    strength: Float[Array, ""]
+    cutoff: Float[Array, ""]
+    exponent: float = eqx.field(static=True)
+
+    def __init__(self, beta: ArrayLike, strength: ArrayLike, cutoff: ArrayLike, exponent: float = 1.0):
+        self.beta = real_scalar("beta", beta, positive=True, allow_infinite=True)
+        self.strength = real_scalar("strength", strength)
+        self.cutoff = real_scalar("cutoff", cutoff, positive=True)
+        self.exponent = _checked_exponent(exponent)
+
+    @property
+    def scale(self):
+        return self.cutoff
+
+    def density_over_frequency(self, frequency):
+        return self.strength * _cut_power(frequency, self.cutoff, self.exponent - 1)
+
+    def correlation(self, time):
+        return in_the_strip(lambda t: self.strength * _cut_correlation(self, t, self.exponent), self.beta, time)
+
+
+class QuantumOpticalBath(AbstractBosonicBath):
+    """The radiation field seen by a dipole, `J(w) = strength w^3 e^{-|w| / cutoff}`.
+
+    For an atom of frequency `w_0` and spontaneous decay rate `G`, `strength = G / (2 w_0^3)`.
+
+    Args:
+        beta: inverse temperature, positive; `inf` for zero temperature (1 / energy).
+        strength: in units of 1 / frequency^2, not negative.
+        cutoff: frequency, positive.
+
+    Raises:
+        ValueError: if a number is out of these ranges or no real scalar (NaN under a trace).
     """
 
     beta: Float[Array, ""]
@@ -62,4 +102,31 @@ class OhmicBath(AbstractBosonicBath):
         return self.cutoff
 
     def density_over_frequency(self, frequency):
-        return self.strength * jnp.exp(-jnp.abs(frequency) / self.cutoff)
+        return self.strength * frequency**2 * jnp.exp(-jnp.abs(frequency) / self.cutoff)
+
+    def correlation(self, time):
+        factor = self.strength * self.cutoff**2
+        return in_the_strip(lambda t: factor * _cut_correlation(self, t, 3.0), self.beta, time)
+
+
+def _checked_exponent(exponent: float) -> float:
+    exponent = float(exponent)
+    if not (math.isfinite(exponent) and exponent > 0):
+        raise ValueError(f"`exponent` must be a positive number, but is {exponent}.")
+    return exponent
+
+
+def _cut_power(frequency, cutoff, power: float):
+    """`|x|^power e^{-|x|}` for `x = frequency / cutoff`."""
+    x = jnp.abs(frequency) / cutoff
+    return jnp.exp(-x) if power == 0 else x**power * jnp.exp(-x)
+
+
+def _cut_correlation(bath, time, exponent: float):
+    """`C(t)` of `J(w) = w (w / cutoff)^(exponent - 1) e^{-w / cutoff}`."""
+
+    def density(w):
+        return w * (1 if exponent == 1 else (w / bath.cutoff) ** (exponent - 1)) * jnp.exp(-w / bath.cutoff)
+
+    # halfway between the real axis and the ray on which `e^{-w (1 / cutoff + it)}` does not oscillate
+    return ray_integral(density, bath.beta, time, bath.cutoff, jnp.arctan(bath.cutoff * time.real) / 2)

@@ -11,7 +11,23 @@ def of_bath(bath, theta):
     return weigh(bath.rate(frequencies)) + weigh(bath.lamb_shift(frequencies))
 
 
+def of_correlation(bath, theta):
+    return of_bath(bath, theta) + weigh(bath.correlation(jnp.stack([square(theta[0]), -square(theta[1])])))
+
+
 TABLE = {
+    ("baths.DrudeLorentzBath", "baths.UnderdampedBath", "baths.QuantumOpticalBath"): lambda theta: (
+        of_correlation(jg.baths.DrudeLorentzBath(square(theta[0]), square(theta[1]), square(theta[2])), theta)
+        + of_correlation(jg.baths.QuantumOpticalBath(square(theta[1]), square(theta[2]), square(theta[0])), theta) / 10
+        + of_correlation(
+            jg.baths.UnderdampedBath(square(theta[2]), square(theta[0]), square(theta[1]), square(theta[2])), theta
+        )
+    ),
+    ("baths.FermionicBath", "baths.FlatBath", "baths.TabulatedBath"): lambda theta: (
+        of_bath(jg.baths.FermionicBath(theta[0], theta[1], square(theta[2]), square(theta[0])), theta)
+        + jg.baths.FlatBath(square(theta[0]), square(theta[1]), square(theta[2])).rate(theta[0])
+        + of_bath(jg.baths.TabulatedBath(theta[0], [0.0, 1.0, 2.0, 4.0], jnp.append(square(theta), 1.0)), theta)
+    ),
     "OhmicBath": lambda theta: of_bath(jg.OhmicBath(square(theta[0]), square(theta[1]), square(theta[2])), theta),
 }
 
