@@ -22,7 +22,8 @@ def listing() -> list[tuple[str, str]]:
         lines = problem.read_text(encoding="utf-8").splitlines()
         title = next((line.partition("=")[2].strip().strip('"') for line in lines if line.startswith("title")), "")
         path = problem.relative_to(HERE.parent).as_posix()
-        found.append((f"python -m jaxgibbs fit {path} --out results/{problem.parent.name}", title))
+        command = "steady" if 'kind = "open system"' in lines else "fit"
+        found.append((f"python -m jaxgibbs {command} {path} --out results/{problem.parent.name}", title))
     return sorted(found)
 
 

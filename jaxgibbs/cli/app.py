@@ -1,6 +1,6 @@
 """The commands put together, and what they share: float64, one way to fail, exit codes.
 
-Exit codes: 0 for an answer, 1 where a fit has no finite answer, 2 for input that cannot be used.
+Exit codes: 0 for an answer, 1 where a fit has no finite answer or there is no single steady state, 2 for input that cannot be used.
 """
 
 import contextlib
@@ -12,18 +12,20 @@ import typer
 
 from .complaints import InputError
 from .fit import fit
+from .steady import steady
 from .thermo import thermo
 
 NO_ANSWER = 1
 BAD_INPUT = 2
 
 application = typer.Typer(
-    help="Differentiable quantum statistical mechanics: fit multipliers to data, tabulate thermodynamics.",
+    help="Differentiable quantum statistical mechanics: fit multipliers to data, tabulate thermodynamics, find steady states.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 application.command()(fit)
+application.command()(steady)
 application.command()(thermo)
 
 

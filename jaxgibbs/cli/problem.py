@@ -86,8 +86,8 @@ class Problem:
 
 def head_of(document: TomlTable, charges: list[str]) -> dict[str, Any]:
     """The fields of `Problem` that every kind reads in the same way."""
-    energy_unit = _unit(document, "energy_unit")
-    temperature_unit = _unit(document, "temperature_unit")
+    energy_unit = unit_of(document, "energy_unit")
+    temperature_unit = unit_of(document, "temperature_unit")
     if temperature_unit is not None and energy_unit is None:
         raise document.complain("energy_unit", "is missing; a temperature in a unit needs the unit of the energy")
     labels = {name: f"lambda({name})" for name in charges} | {"energy": "beta", "number": "alpha"}
@@ -125,7 +125,8 @@ def _words(document: TomlTable, key: str, allowed: list[str]) -> dict[str, str]:
     return {name: table.text(name) for name in table.entries}
 
 
-def _unit(document: TomlTable, key: str) -> units.EnergyUnit | None:
+def unit_of(document: TomlTable, key: str) -> units.EnergyUnit | None:
+    """The energy unit under `key`, or None where there is none."""
     return ENERGY_UNITS[document.choice(key, ENERGY_UNITS)] if key in document else None
 
 
