@@ -105,8 +105,8 @@ def _check_memory(dim: int, itemsize: int, vectors: int) -> None:
 
 
 def _memory() -> int | None:
-    """Bytes of the default device, or of the machine where that is a CPU; `None` where nobody tells."""
-    stats = jax.devices()[0].memory_stats()
+    """Bytes of a device of this process, or of the machine where that is a CPU; `None` where nobody tells."""
+    stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"]
     try:
