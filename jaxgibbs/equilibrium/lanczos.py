@@ -23,7 +23,7 @@ from jaxgibbs.operators import AbstractOperator, as_operator
 from jaxgibbs.operators.local import whole_number
 
 from .deflation import extreme_levels
-from .layout import checked_layout, devices
+from .layout import checked_layout, described, largest_part
 from .methods import AbstractMethod
 from .quadrature import Moments, Nodes, Probes, gauss_nodes, moments, reference, sandwich
 from .state import AbstractThermalSpectrum, Thermodynamics, massieu_to_free_energy, renyi, smooth_inside
@@ -87,7 +87,7 @@ class Lanczos(AbstractMethod):
 def lanczos_spectrum(operator: AbstractOperator, method: Lanczos, *, chosen: bool = False) -> "LanczosSpectrum":
     """Run the process from every probe, after the extreme levels are deflated."""
     checked_layout(method.sharding, operator.dim)
-    _check_memory(operator.dim // devices(method.sharding)[1], operator.dtype.itemsize, _VECTORS + 2 * method.deflation)
+    _check_memory(largest_part(operator.dim, method.sharding), operator.dtype.itemsize, _VECTORS + 2 * method.deflation)
     probes = Probes(method.key, method.probes, method.distribution, method.sharding)
     nodes = _run(jax.lax.stop_gradient(operator), probes, method.depth, method.deflation)
     accuracy = None if method.accuracy is None else jnp.asarray(method.accuracy)
@@ -296,10 +296,11 @@ class LanczosSpectrum(AbstractThermalSpectrum):
         deflated = len(self.nodes.levels.energies)
         why = f" (chosen: above the dimension {2**14} that exact diagonalisation takes)" if self.chosen else ""
         memory = self.dim * self.operator.dtype.itemsize / 2**20
+        where = described(probes.layout)
         return (
             f"Lanczos quadrature{why}, dimension {self.dim}: {probes.count} {kind} probes in Krylov spaces of "
-            f"{self.nodes.depth}, {deflated} extreme levels summed exactly; {memory:.1f} MiB a vector, 3 vectors a probe; error: "
-            "`standard_error` of the sample, `systematic_error` of the Krylov space"
+            f"{self.nodes.depth}, {deflated} extreme levels summed exactly; {memory:.1f} MiB a vector, 3 vectors a probe{where}; "
+            "error: `standard_error` of the sample, `systematic_error` of the Krylov space"
         )
 
 

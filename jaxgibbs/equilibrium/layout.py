@@ -34,6 +34,21 @@ def devices(layout: Layout) -> tuple[int, int]:
     return of_probes, of_vectors
 
 
+def largest_part(dim: int, layout: Layout) -> int:
+    """How much of a vector one memory holds; the CPU devices of a process have one together."""
+    parts = devices(layout)[1]
+    return dim // (min(parts, jax.process_count()) if jax.default_backend() == "cpu" else parts)
+
+
+def described(layout: Layout) -> str:
+    """For a text: where the probes are, nothing where that goes without saying."""
+    if layout is None:
+        return ""
+    groups, parts = devices(layout)
+    plural = ("" if groups == 1 else "s", "" if parts == 1 else "s")
+    return f", probes over {groups} group{plural[0]} of {parts} device{plural[1]} with a part of each vector"
+
+
 def split_vectors(vectors: Array, layout: Layout) -> Array:
     """One vector, or several with axes before that of the space, each split as the layout says."""
     if layout is None:
