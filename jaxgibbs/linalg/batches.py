@@ -28,8 +28,16 @@ def where_they_lie(function: Callable, rank: int, answers: tuple[int, ...]) -> C
     rule = f"{batch} row column -> " + ", ".join(" ".join((batch, *inner[:axes])) for axes in answers)
 
     def partition(mesh, matrices, results):
-        batch_only = NamedSharding(mesh, PartitionSpec(*matrices[0].sharding.spec[:rank]))
-        return mesh, function, (batch_only,) * len(results), (batch_only,)
+        (matrix,) = matrices
+        if isinstance(matrix.sharding, NamedSharding):
+            batch_only = NamedSharding(mesh, PartitionSpec(*matrix.sharding.spec[:rank]))
+            return mesh, function, (batch_only,) * len(results), (batch_only,)
+        # The inputs of the program have no mesh, so none of them is split along a matrix unless somebody did so inside.
+        if matrix.sharding.shard_shape(matrix.shape)[rank:] != matrix.shape[rank:]:
+            raise ValueError(
+                "A matrix to decompose must lie on one device, but is split; put `with_sharding_constraint` on its batch."
+            )
+        return mesh, function, tuple(result.sharding for result in results), (matrix.sharding,)
 
     split.def_partition(partition, sharding_rule=rule, need_replication_factors=inner)
     return split

@@ -135,6 +135,18 @@ def lanczos(name, deflation="0"):
     return collectives(program.as_text()) | {"answer": answer, "vector": 2**sites}
 
 
+def couplings(size):
+    """ln Z of a chain whose couplings are not all on one device, or in one process."""
+    import jaxgibbs as jg
+
+    values = np.linspace(0.5, 1.0, 4)
+    shared = placed(values, NamedSharding(mesh(int(size)), P("a")))
+    answer, expected = (
+        float(jg.log_partition(jg.models.heisenberg_chain(5, given), 1.0)) for given in (shared, values)
+    )
+    return {"difference": abs(answer - expected)}
+
+
 def batches(size):
     """Eigenvalues and thermodynamics of 16 matrices on this many devices, however the batch is split."""
     import jaxgibbs as jg
@@ -180,6 +192,19 @@ def batches(size):
             "calls": len(re.findall('custom_call_target="lapack', text)),
         }
     return found
+
+
+def split_matrices(size):
+    """What is said where the compiler cannot tell the axes of a mesh apart, and so cannot put matrices together."""
+    from jaxgibbs.linalg import eigvalsh
+
+    with jax.set_mesh(mesh(int(size))):
+        program = jax.jit(lambda m: eigvalsh(jax.lax.with_sharding_constraint(m, P(None, "a"))))
+        try:
+            program.lower(np.zeros((2, 8, 8))).compile()
+        except jax.errors.JaxRuntimeError as error:
+            return {"complaint": str(error)}
+    return {"complaint": ""}
 
 
 def main() -> None:

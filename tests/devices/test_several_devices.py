@@ -16,7 +16,7 @@ import pytest
 from devices import programs
 
 FOLDER = pathlib.Path(__file__).parent
-QUICK = ("products:8", "probes:8", "batches:8", "lanczos:2x4")
+QUICK = ("products:8", "probes:8", "batches:8", "split_matrices:8", "lanczos:2x4")
 SLOW = ("products:2", "products:4", "batches:4", *(f"lanczos:{shape}" for shape in ("8x1", "1x2", "1x4", "1x8")))
 SLOW += ("lanczos:2x4:2",)
 KINDS = ("ring, real vector", "ring, complex vector") + tuple(
@@ -89,6 +89,10 @@ def test_each_device_decomposes_the_matrices_it_has(size):
     assert {seen[name]["calls"] for name in ("eigenvalues", "eigenvectors", "over a grid", "log Z")} == {16 // size}
 
 
+def test_matrices_that_cannot_be_put_together_are_refused():
+    assert "A matrix to decompose must lie on one device, but is split" in report("split_matrices:8")["complaint"]
+
+
 @functools.cache
 def reference(deflation="0"):
     """On the one device of this process, by the product that knows nothing of devices."""
@@ -118,7 +122,7 @@ def test_two_processes():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    sections = ("products:2", "batches:2", "lanczos:2x1", "lanczos:1x2")
+    sections = ("products:2", "couplings:2", "batches:2", "lanczos:2x1", "lanczos:1x2")
     options = ("--devices", "2", "--of", "2", "--port", str(port))
     for seen in finished(*(started(sections, *options, "--process", str(process)) for process in range(2))):
         for case in seen["products:2"].values():
@@ -127,5 +131,6 @@ def test_two_processes():
             assert case["difference"] < 1e-14
         for case in seen["batches:2"].values():
             assert case["difference"] < 1e-13
+        assert seen["couplings:2"]["difference"] < 1e-14
         for layout in ("2x1", "1x2"):
             np.testing.assert_allclose(seen[f"lanczos:{layout}"]["answer"], reference(), rtol=0, atol=1e-12)
