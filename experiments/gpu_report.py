@@ -5,7 +5,8 @@ included), later calls, and the floor, the time that the floating-point operatio
 bytes that must move would take at the rates measured in the same run. A table goes to the terminal, all of it to a JSON file.
 
 Expected: every difference below its tolerance, which is eps times the stated condition of the path; no NaN. On a machine
-without an accelerator the CPU is compared with itself by an independent route (NumPy) where there is one.
+without an accelerator the CPU is compared with itself by an independent route (NumPy) where there is one. With several devices
+the largest power of two of them also share vectors, probes and batches, and what they exchange is counted.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import numpy as np
 jax.config.update("jax_enable_x64", True)
 import jaxgibbs as jg  # noqa: E402
 
+from ._device_paths import several_devices  # noqa: E402
 from ._matrix_free_paths import matrix_free  # noqa: E402
 
 
@@ -167,7 +169,7 @@ def paths(quick: bool) -> list[Path]:
         return -np.arctanh(r) / r * q
 
     found.append(Path("fit of three Pauli charges", fit, (np.array([0.3, -0.2, 0.5]),), 1e-10, bloch))
-    return found + matrix_free(quick, Path)
+    return found + matrix_free(quick, Path) + several_devices(quick, Path)
 
 
 def machine_rates(quick: bool) -> dict[str, float]:

@@ -27,8 +27,17 @@ class TruncationNotConverged(ValueError):
 
 
 def is_concrete(*values) -> bool:
-    """Whether every array leaf of `values` has a value now, so that it can be checked and can raise."""
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(values))
+    """Whether every array leaf of `values` has a value now, so that it can be checked and can raise.
+
+    An array of which other processes have a part has none here: the process that finds it wrong would stop alone.
+    """
+    return all(_is_readable(leaf) for leaf in jax.tree_util.tree_leaves(values))
+
+
+def _is_readable(leaf) -> bool:
+    if isinstance(leaf, jax.core.Tracer):
+        return False
+    return not isinstance(leaf, jax.Array) or leaf.is_fully_addressable or leaf.is_fully_replicated
 
 
 def nan_unless(condition, value):

@@ -7,13 +7,14 @@ from jaxgibbs.linalg import matmul
 from jaxgibbs.linalg.lanczos import krylov_combinations, lanczos, ritz
 from jaxgibbs.operators import AbstractOperator
 
+from .layout import Layout, split_vectors
 from .quadrature import Levels, complement
 
 _DEPTH = 60  # dimension of the Krylov space between restarts
 _RESTARTS = 12
 
 
-def extreme_levels(operator: AbstractOperator, count: int, key) -> Levels:
+def extreme_levels(operator: AbstractOperator, count: int, key, layout: Layout = None) -> Levels:
     """`count` lowest and `count` highest eigenpairs, each by Lanczos with restarts until its residual is small.
 
     A pair is accepted at a residual of `sqrt(eps)` times the width of the spectrum: its energy, and what the coupling to the
@@ -25,12 +26,13 @@ def extreme_levels(operator: AbstractOperator, count: int, key) -> Levels:
     def find(vectors, index):
         sign = jnp.where(index < count, 1, -1).astype(jnp.finfo(operator.dtype).dtype)
         start = jax.random.normal(jax.random.fold_in(key, index), (operator.dim,), operator.dtype)
+        start = split_vectors(start, layout)
         found = _lowest(lambda v: sign * complement(product(v), vectors), complement(start, vectors), vectors)
         vector, energy, residual, accepted = found
         vectors = vectors.at[index].set(jnp.where(accepted, vector, 0))
         return vectors, (sign * energy.astype(wide), residual.astype(wide), accepted)
 
-    vectors = jnp.zeros((2 * count, operator.dim), operator.dtype)
+    vectors = split_vectors(jnp.zeros((2 * count, operator.dim), operator.dtype), layout)
     if count == 0:
         return Levels(jnp.zeros(0, wide), vectors, jnp.zeros(0, wide), jnp.zeros(0, bool))
     vectors, (energies, residuals, converged) = jax.lax.scan(find, vectors, jnp.arange(2 * count))

@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding
 from jaxtyping import Array
 
 from jaxgibbs._errors import is_concrete
@@ -22,6 +23,7 @@ from jaxgibbs.operators import AbstractOperator, as_operator
 from jaxgibbs.operators.local import whole_number
 
 from .deflation import extreme_levels
+from .layout import checked_layout, described, largest_part
 from .methods import AbstractMethod
 from .quadrature import Moments, Nodes, Probes, gauss_nodes, moments, reference, sandwich
 from .state import AbstractThermalSpectrum, Thermodynamics, massieu_to_free_energy, renyi, smooth_inside
@@ -50,9 +52,13 @@ class Lanczos(AbstractMethod):
         accuracy: optionally the error of `ln Z` (the relative error of Z) above which `state.result` says what to raise.
         distribution: `linalg.random_phases`, `linalg.random_sphere` or a function with their arguments.
         key: PRNG key; change it for another sample.
+        sharding: optionally how the probe vectors, an array of shape `(probes, dim)`, lie on devices: a `NamedSharding` with
+            `P("a")` gives each device probes of its own, with `P(None, "b")` it splits each vector by its leading qubits,
+            with `P("a", "b")` both. Random numbers stay the same, and answers up to rounding.
 
     Raises:
-        ValueError: if a number is not whole and positive (`deflation`: not negative), or `accuracy` is not positive.
+        ValueError: if a number is not whole and positive (`deflation`: not negative), `accuracy` is not positive, or
+            `sharding` is none of two axes.
     """
 
     probes: int = eqx.field(static=True, default=16)
@@ -61,6 +67,7 @@ class Lanczos(AbstractMethod):
     accuracy: float | None = eqx.field(static=True, default=None)
     distribution: Callable = eqx.field(static=True, default=random_phases)
     key: Array = eqx.field(default_factory=lambda: jax.random.key(0))
+    sharding: NamedSharding | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         whole_number("probes", self.probes)
@@ -68,12 +75,20 @@ class Lanczos(AbstractMethod):
         whole_number("deflation", self.deflation, least=0)
         if self.accuracy is not None and not self.accuracy > 0:
             raise ValueError(f"`accuracy` must be positive, but is {self.accuracy}.")
+        if self.sharding is not None and not (
+            isinstance(self.sharding, NamedSharding) and len(self.sharding.spec) <= 2
+        ):
+            raise ValueError(
+                "`sharding` must be a `jax.sharding.NamedSharding` of an array with the axes (probes, dim), but is "
+                f"{self.sharding!r}."
+            )
 
 
 def lanczos_spectrum(operator: AbstractOperator, method: Lanczos, *, chosen: bool = False) -> "LanczosSpectrum":
     """Run the process from every probe, after the extreme levels are deflated."""
-    _check_memory(operator.dim, operator.dtype.itemsize, _VECTORS + 2 * method.deflation)
-    probes = Probes(method.key, method.probes, method.distribution)
+    checked_layout(method.sharding, operator.dim)
+    _check_memory(largest_part(operator.dim, method.sharding), operator.dtype.itemsize, _VECTORS + 2 * method.deflation)
+    probes = Probes(method.key, method.probes, method.distribution, method.sharding)
     nodes = _run(jax.lax.stop_gradient(operator), probes, method.depth, method.deflation)
     accuracy = None if method.accuracy is None else jnp.asarray(method.accuracy)
     return LanczosSpectrum(operator, nodes, accuracy, chosen)
@@ -90,8 +105,8 @@ def _check_memory(dim: int, itemsize: int, vectors: int) -> None:
 
 
 def _memory() -> int | None:
-    """Bytes of the default device, or of the machine where that is a CPU; `None` where nobody tells."""
-    stats = jax.devices()[0].memory_stats()
+    """Bytes of a device of this process, or of the machine where that is a CPU; `None` where nobody tells."""
+    stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"]
     try:
@@ -103,7 +118,7 @@ def _memory() -> int | None:
 @eqx.filter_jit
 def _run(operator, probes: Probes, depth: int, deflation: int) -> Nodes:
     dim = operator.dim
-    levels = extreme_levels(operator, min(deflation, dim // 2), jax.random.fold_in(probes.key, 2**31))
+    levels = extreme_levels(operator, min(deflation, dim // 2), jax.random.fold_in(probes.key, 2**31), probes.layout)
     return gauss_nodes(operator, probes, min(depth, dim), levels)
 
 
@@ -281,10 +296,11 @@ class LanczosSpectrum(AbstractThermalSpectrum):
         deflated = len(self.nodes.levels.energies)
         why = f" (chosen: above the dimension {2**14} that exact diagonalisation takes)" if self.chosen else ""
         memory = self.dim * self.operator.dtype.itemsize / 2**20
+        where = described(probes.layout)
         return (
             f"Lanczos quadrature{why}, dimension {self.dim}: {probes.count} {kind} probes in Krylov spaces of "
-            f"{self.nodes.depth}, {deflated} extreme levels summed exactly; {memory:.1f} MiB a vector, 3 vectors a probe; error: "
-            "`standard_error` of the sample, `systematic_error` of the Krylov space"
+            f"{self.nodes.depth}, {deflated} extreme levels summed exactly; {memory:.1f} MiB a vector, 3 vectors a probe{where}; "
+            "error: `standard_error` of the sample, `systematic_error` of the Krylov space"
         )
 
 

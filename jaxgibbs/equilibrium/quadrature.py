@@ -27,17 +27,20 @@ from jaxgibbs.linalg.lanczos import Tridiagonal, krylov_combinations, lanczos, r
 from jaxgibbs.linalg.levels import distances
 from jaxgibbs.operators import AbstractOperator
 
+from .layout import Layout, devices, map_probes, on_every_device, split_vectors
+
 _SIGNIFICANT = 16  # eigenvectors of G that are kept: their sizes fall faster than geometrically
 _TOGETHER = {"cpu": 2**17}  # numbers in the vectors of the probes advanced together; on a CPU they should stay in cache
 _TOGETHER_ELSEWHERE = 2**26
 
 
 class Probes(eqx.Module):
-    """Which vectors are drawn."""
+    """Which vectors are drawn, and where they lie."""
 
     key: Array
     count: int = eqx.field(static=True)
     distribution: Callable = eqx.field(static=True)
+    layout: Layout = eqx.field(static=True, default=None)
 
 
 class Levels(eqx.Module):
@@ -100,7 +103,8 @@ def gauss_nodes(operator: AbstractOperator, probes: Probes, depth: int, levels: 
             product, start = _restricted(operator, probes, levels, index)
             return lanczos(product, start, depth)
 
-        return jax.tree_util.tree_map(lambda x: x.astype(wide), over_probes(one, probes.count, operator.dim))
+        found = over_probes(one, probes.count, operator.dim, probes.layout)
+        return on_every_device(jax.tree_util.tree_map(lambda x: x.astype(wide), found), probes.layout)
 
     tridiagonal = run(*jax.lax.stop_gradient((operator, probes, levels)))
     return Nodes(probes, tridiagonal, *_gauss(tridiagonal), levels)
@@ -108,7 +112,7 @@ def gauss_nodes(operator: AbstractOperator, probes: Probes, depth: int, levels: 
 
 def _restricted(operator, probes: Probes, levels: Levels, index):
     """The product with `H` on the complement of the levels deflated, and the probe there."""
-    start = probes.distribution(probes.key, index, operator.dim, operator.dtype)
+    start = split_vectors(probes.distribution(probes.key, index, operator.dim, operator.dtype), probes.layout)
     return projected(operator.linear_map(), levels.vectors), complement(start, levels.vectors)
 
 
@@ -128,10 +132,13 @@ def projected(product: Callable, vectors) -> Callable:
     return lambda vector: complement(product(vector), vectors)
 
 
-def over_probes(function: Callable, count: int, dim: int):
+def over_probes(function: Callable, count: int, dim: int, layout: Layout = None):
     """`function(index)` for every probe, as many at once as keep their vectors small; the numbers do not depend on it."""
     room = _TOGETHER.get(jax.default_backend(), _TOGETHER_ELSEWHERE)
-    together = max(1, min(count, room // dim))
+    groups, parts = devices(layout)
+    together = max(1, min(-(-count // groups), room * parts // dim))
+    if layout is not None:
+        return map_probes(function, count, together, layout)
     if together == 1:
         return jax.lax.map(function, jnp.arange(count))
     return jax.lax.map(function, jnp.arange(count), batch_size=together)
@@ -260,7 +267,8 @@ def _slopes(powers: int, s, operator, nodes: Nodes):
         vectors = krylov_combinations(product, start, tridiagonal, coefficients.reshape(h.size, -1))
         return jax.vmap(pull_back)(sizes.astype(start.real.dtype), vectors.reshape(*sizes.shape, operator.dim))
 
-    of_probes = over_probes(one, nodes.probes.count, operator.dim * _SIGNIFICANT)
+    layout = nodes.probes.layout
+    of_probes = on_every_device(over_probes(one, nodes.probes.count, operator.dim * _SIGNIFICANT, layout), layout)
     of_probes = jax.tree_util.tree_map(lambda x: jnp.moveaxis(x, 0, 1), of_probes)
     kernels = jnp.stack([f([[of_levels, of_levels]], scale) for f in spectral]) * nodes.levels.converged
     pulled = jax.vmap(pull_back, (0, None))(kernels.astype(nodes.levels.vectors.real.dtype), nodes.levels.vectors)
@@ -350,7 +358,8 @@ def _sandwich(powers, s, observable, operator, nodes: Nodes) -> Moments:
 
     weights = nodes.levels.converged * of_levels ** sum(powers) * jnp.exp(scale * of_levels)
     exactly = jax.vmap(functools.partial(form, observable.linear_map()))(nodes.levels.vectors, nodes.levels.vectors)
-    return Moments(over_probes(one, nodes.probes.count, operator.dim), jnp.sum(weights * exactly))
+    of_probes = over_probes(one, nodes.probes.count, operator.dim, nodes.probes.layout)
+    return Moments(on_every_device(of_probes, nodes.probes.layout), jnp.sum(weights * exactly))
 
 
 def thermal_vectors(powers: tuple[int, ...], s, operator, nodes: Nodes, index) -> Inexact[Array, "powers dim"]:

@@ -131,6 +131,6 @@ def _made(operator, beta, method) -> ThermalPureStates:
     nodes = lanczos_spectrum(operator, method).nodes
     s = -jnp.asarray(beta, nodes.values.dtype)
     one = functools.partial(thermal_vectors, (0,), s, operator, nodes)
-    vectors = over_probes(lambda index: one(index)[0], method.probes, operator.dim)
+    vectors = over_probes(lambda index: one(index)[0], method.probes, operator.dim, method.sharding)
     real = vectors.real.dtype
     return ThermalPureStates(beta.astype(real), vectors, reference(s, nodes).astype(real))

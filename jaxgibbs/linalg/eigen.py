@@ -11,9 +11,11 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Primitive
+from jax.extend.core import Primitive, jaxpr_as_fun
 from jax.interpreters import batching, mlir
 from jaxtyping import Array, Float, Inexact
+
+from .batches import where_they_lie
 
 _SIDE_BY_SIDE = 16  # so many calls are written out: more would cost compile time
 
@@ -47,7 +49,7 @@ def eigh(
     matrix: Inexact[Array, "*batch dim dim"],
 ) -> tuple[Float[Array, "*batch dim"], Inexact[Array, "*batch dim dim"]]:
     """Ascending eigenvalues and the eigenvectors (columns) of Hermitian matrices, without derivatives."""
-    values, vectors = _decompose.bind(jax.lax.stop_gradient(matrix), eigenvectors=True)
+    values, vectors = _bound(jax.lax.stop_gradient(matrix), eigenvectors=True)
     return jax.lax.stop_gradient(values), jax.lax.stop_gradient(vectors)
 
 
@@ -56,17 +58,31 @@ def eigvalsh(matrix: Inexact[Array, "*batch dim dim"]) -> Float[Array, "*batch d
 
     On the CPU it asks LAPACK for the values alone, at half the cost; JAX's own `eigvalsh` always computes vectors too.
     """
-    (values,) = _decompose.bind(jax.lax.stop_gradient(matrix), eigenvectors=False)
+    (values,) = _bound(jax.lax.stop_gradient(matrix), eigenvectors=False)
     return jax.lax.stop_gradient(values)
 
 
 # A primitive of its own, `decompose`, for two reasons. It can be counted in a traced program, and its batches are ours to
 # lower: on the CPU jaxlib's batched LAPACK calls wait, on a thread of the pool, for work queued to the same pool, so
 # that as many of them at once as there are threads never finish. Single calls run where they are. A few of them, written
-# out, share the cores; a loop over many stays on one.
+# out, share the cores; a loop over many stays on one. On several devices each does this for the part of a batch that it has.
 
 
-def _on_cpu(matrix, *, eigenvectors: bool):
+def _on_cpu(matrix, *, eigenvectors: bool, split):
+    if split is not None:
+        return jaxpr_as_fun(split)(matrix)
+    return (_with_vectors if eigenvectors else _values_alone)(matrix)
+
+
+def _with_vectors(matrix):
+    return _one_by_one(matrix, eigenvectors=True)
+
+
+def _values_alone(matrix):
+    return _one_by_one(matrix, eigenvectors=False)
+
+
+def _one_by_one(matrix, *, eigenvectors: bool):
     one = functools.partial(_one_on_cpu, eigenvectors=eigenvectors)
     batch = matrix.shape[:-2]
     count = math.prod(batch)
@@ -80,31 +96,53 @@ def _on_cpu(matrix, *, eigenvectors: bool):
     return tuple(x.reshape(*batch, *x.shape[1:]) for x in answers)
 
 
+@functools.lru_cache(maxsize=256)
+def _split(shape: tuple[int, ...], dtype: np.dtype, eigenvectors: bool):
+    """The program by which several CPU devices share a batch, `None` where there is no such thing.
+
+    It is traced here, and not when it is lowered, because the compiler looks at a program for operations with a rule of their
+    own before it lowers any of it.
+    """
+    if len(shape) == 2 or 0 in shape:
+        return None
+    function, ranks = (_with_vectors, (1, 2)) if eigenvectors else (_values_alone, (1,))
+    return jax.make_jaxpr(where_they_lie(function, len(shape) - 2, ranks))(jax.ShapeDtypeStruct(shape, dtype))
+
+
 def _one_on_cpu(matrix, *, eigenvectors: bool):
     target = None if eigenvectors else _values_target(np.dtype(matrix.dtype))
     return _elsewhere(matrix, eigenvectors=eigenvectors) if target is None else (_values_by_lapack(matrix, target),)
 
 
-def _elsewhere(matrix, *, eigenvectors: bool):
+def _elsewhere(matrix, *, eigenvectors: bool, split=None):
     """The upper triangle is used: with the lower one, JAX's default, some GPU solvers return NaN or skew vectors."""
     vectors, values = jax.lax.linalg.eigh(matrix, lower=False, symmetrize_input=True, sort_eigenvalues=True)
     return (values, vectors) if eigenvectors else (values,)
 
 
-def _abstract(matrix, *, eigenvectors: bool):
+def _abstract(matrix, *, eigenvectors: bool, split):
     values = jax.core.ShapedArray(matrix.shape[:-1], np.finfo(matrix.dtype).dtype)
     return (values, matrix) if eigenvectors else (values,)
 
 
-def _batch(operands, axes, *, eigenvectors: bool):
-    answers = _decompose.bind(jnp.moveaxis(operands[0], axes[0], 0), eigenvectors=eigenvectors)
+def _batch(operands, axes, *, eigenvectors: bool, split):
+    answers = _bound(jnp.moveaxis(operands[0], axes[0], 0), eigenvectors=eigenvectors)
     return answers, (0,) * len(answers)
+
+
+def _bound(matrix, *, eigenvectors: bool):
+    shared = jax.default_backend() == "cpu" and jax.device_count() > 1
+    if shared and not jax.sharding.get_abstract_mesh().manual_axes:  # inside `jax.shard_map` nothing is left to split
+        split = _split(jnp.shape(matrix), np.dtype(matrix.dtype), eigenvectors)
+    else:
+        split = None
+    return _decompose.bind(matrix, eigenvectors=eigenvectors, split=split)
 
 
 _decompose = Primitive("decompose")
 _decompose.multiple_results = True
-_compiled = jax.jit(lambda matrix, eigenvectors: _decompose.bind(matrix, eigenvectors=eigenvectors), static_argnums=1)
-_decompose.def_impl(lambda matrix, *, eigenvectors: _compiled(matrix, eigenvectors))
+_compiled = jax.jit(_bound, static_argnames="eigenvectors")
+_decompose.def_impl(lambda matrix, *, eigenvectors, split: _compiled(matrix, eigenvectors=eigenvectors))
 _decompose.def_abstract_eval(_abstract)
 batching.primitive_batchers[_decompose] = _batch
 mlir.register_lowering(_decompose, mlir.lower_fun(_elsewhere, multiple_results=True))

@@ -67,14 +67,14 @@ class FlipPlan:
 class FlipMap(eqx.Module):
     """`v -> H v` with everything prepared that does not depend on `v`."""
 
-    window: Inexact[Array, "size size"]
+    window: Inexact[Array, "size size"] | None
     diagonal: Inexact[Array, "..."] | None
     coefficients: Inexact[Array, " strings"]
     plan: FlipPlan = eqx.field(static=True)
 
     def __init__(self, coefficients: Inexact[Array, " strings"], plan: FlipPlan):
         self.plan = plan
-        self.window = _window(coefficients, plan)
+        self.window = _window(coefficients, plan) if len(plan.window) else None
         self.diagonal = _diagonal(coefficients, plan)
         self.coefficients = jnp.append(coefficients, jnp.zeros((), coefficients.dtype))
 
@@ -92,7 +92,9 @@ class FlipMap(eqx.Module):
     def _product(self, vector, coefficients):
         plan, dtype = self.plan, vector.dtype
         table = vector.reshape(plan.row_count, -1)
-        total = matmul(vector.reshape(-1, len(self.window)), self.window.T.astype(dtype)).reshape(table.shape)
+        total = jnp.zeros_like(table)
+        if self.window is not None:
+            total = matmul(vector.reshape(-1, len(self.window)), self.window.T.astype(dtype)).reshape(table.shape)
         if self.diagonal is not None:
             total = total + self.diagonal.astype(dtype) * table
         total = _moved(total, table, coefficients, plan.rows, _moved_rows)

@@ -14,6 +14,7 @@ from jaxgibbs._errors import check_finite
 from .bit_flips import FlipMap, FlipPlan
 from .local import site_index, whole_number
 from .pauli_text import parse_pauli_sum
+from .split_flips import SplitMap, SplitPlan, leading_bits
 from .terms import LARGEST_SPARSE_DIMENSION, AbstractTermSum, SparseTerms, TermSum, checked_couplings
 
 LARGEST_SITES = 30  # an index of a state is an int32
@@ -195,8 +196,11 @@ class PauliSum(AbstractTermSum):
         self.terms = terms
 
     def linear_map(self):
-        factors = jnp.asarray(self.terms.factors(), self.dtype)
-        return FlipMap(self.coefficients()[self.terms.term] * factors, _plan(self.terms))
+        coefficients = self.coefficients()[self.terms.term] * jnp.asarray(self.terms.factors(), self.dtype)
+        leading = leading_bits(self.terms.sites)
+        if leading:  # there are several devices: the vector may be split over them
+            return SplitMap(coefficients, _split_plan(self.terms, leading))
+        return FlipMap(coefficients, _plan(self.terms))
 
     def matvec(self, vector):
         return self.linear_map()(vector)
@@ -211,6 +215,11 @@ class PauliSum(AbstractTermSum):
 @functools.lru_cache(maxsize=256)
 def _plan(terms: PauliTerms) -> FlipPlan:
     return FlipPlan(terms.sites, terms.x, terms.z)
+
+
+@functools.lru_cache(maxsize=256)
+def _split_plan(terms: PauliTerms, leading: int) -> SplitPlan:
+    return SplitPlan(leading, terms.sites, terms.x, terms.z)
 
 
 @functools.lru_cache(maxsize=64)
