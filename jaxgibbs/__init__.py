@@ -36,3 +36,4 @@ from .fitting import fit_expectations as fit_expectations
 from .fitting import fit_model as fit_model
 from .fitting import fit_multipliers as fit_multipliers
 from .open_systems import Lindbladian as Lindbladian
+from .open_systems import steady_state as steady_state

@@ -50,6 +50,10 @@ class RESULTS(eqx.Enumeration):
         "The standard error is above the accuracy asked for. Raise `probes` of the method, or its `deflation` for low "
         "temperatures."
     )
+    not_unique = (
+        "There is more than one steady state, or a mode so slow that it cannot be told from one at this precision. "
+        "`open_systems.steady_states` finds them all, with the conserved quantities that choose between them."
+    )
     nonfinite = (
         "The iteration met NaN or infinite numbers. Check the input for NaN, rescale it, or pass an initial guess "
         "inside the domain of the problem."

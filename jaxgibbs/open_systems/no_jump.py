@@ -1,0 +1,145 @@
+"""The evolution between two jumps, inverted in its eigenbasis: the preconditioner of steady states.
+
+    L_0 X = K X + X K^dagger,   K = -i H_eff = V diag(k) V^-1,   (L_0 - c)^-1 R = V ((V^-1 R V^-dagger)_ij / (k_i + k_j^* - c)) V^dagger
+
+The remainder of the generator is its jumps: as many iterations are needed as jumps follow on one another, not as the period
+of the Hamiltonian fits into the relaxation time. The shift `c`, a small part of the decay rate, keeps dark states regular.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Complex, Float
+
+from jaxgibbs.linalg import dagger, eigh, matmul
+from jaxgibbs.linalg.general import eig
+
+from .generator import AbstractGenerator
+from .hermitian_space import Congruence, as_hermitian, as_real, real_adjoint_map, real_map, real_part
+
+_DARK = 1e-2  # the shift, in units of the mean decay rate
+
+Matrix = Float[Array, "dim dim"]
+Map = Callable[[Matrix], Matrix]
+
+
+class Scales(NamedTuple):
+    """`rate`: the mean decay rate. `norm`: a bound of the norm of `L`, which rounding is relative to."""
+
+    rate: Float[Array, ""]
+    norm: Float[Array, ""]
+
+
+def scales(generator: AbstractGenerator) -> Scales:
+    """Of a generator without derivatives. The norm does not see the zero of energy."""
+    effective = generator.effective_hamiltonian()
+    dim = effective.shape[-1]
+    centred = effective - jnp.trace(effective).real / dim * jnp.eye(dim, dtype=effective.dtype)
+    rows, columns = (jnp.max(jnp.sum(jnp.abs(centred), axis=axis)) for axis in (1, 0))
+    norm = 4 * jnp.sqrt(rows * columns)
+    rate = -2 * jnp.trace(effective).imag / dim
+    return Scales(jnp.where(rate > 0, rate, jnp.where(norm > 0, norm, 1)), jnp.where(norm > 0, norm, 1))
+
+
+class Preconditioned(NamedTuple):
+    """`M`, `P^-1` and `M P^-1` for a shifted generator `M X = L X + s W Tr X`."""
+
+    operator: Map
+    inverse: Map
+    product: Map
+
+
+class NoJump(eqx.Module):
+    """`(L_0 - c)^-1` and the generator it belongs to, without derivatives.
+
+    Attributes:
+        vectors: `V`.
+        inverse_vectors: `V^-1`.
+        weights: `1 / (k_i + k_j^* - c)`.
+        rest: what `V diag(k) V^-1` leaves of `K`.
+        exact: whether that is rounding.
+        shift: `c`.
+    """
+
+    generator: AbstractGenerator
+    vectors: Complex[Array, "dim dim"]
+    inverse_vectors: Complex[Array, "dim dim"]
+    weights: Complex[Array, "dim dim"]
+    rest: Complex[Array, "dim dim"]
+    exact: Array
+    shift: Float[Array, ""]
+    rate: Float[Array, ""]
+
+    def __init__(self, generator: AbstractGenerator, rate: Float[Array, ""], step: Float[Array, ""] | None = None):
+        """With `step` `t`, for `t L - 1` instead of `L`: a step of backward Euler."""
+        self.generator, self.rate = generator, rate
+        drift = -1j * generator.effective_hamiltonian()
+        values, self.vectors, self.inverse_vectors = jax.lax.platform_dependent(
+            drift, cpu=_of_drift, default=_of_hamiltonian
+        )
+        self.rest = drift - matmul(self.vectors * values, self.inverse_vectors)
+        eps = jnp.finfo(drift.dtype).eps
+        self.exact = jnp.linalg.norm(self.rest) <= 1e3 * eps * jnp.linalg.norm(drift)
+        self.shift = (_DARK * rate).astype(drift.real.dtype) if step is None else 1 / step
+        self.weights = 1 / (values[:, None] + jnp.conj(values) - self.shift)
+
+    def forward(self, source: Matrix, *, damped: bool = False) -> Preconditioned:
+        """Of `L X + s W Tr X`, `W` the source; `damped` of `L X - c X`."""
+        into, out = Congruence(self.inverse_vectors), Congruence(self.vectors)
+        jump, full, rest = self.generator.jump_map(), real_map(self.generator), self._rest(self.rest)
+        return self._assembled(into, out, self.weights, jump, full, rest, self.rate * source, None, damped)
+
+    def adjoint(self, source: Matrix) -> Preconditioned:
+        """Of the transpose, `L^+ Y + s 1 <W, Y>`."""
+        into, out = Congruence(dagger(self.vectors)), Congruence(dagger(self.inverse_vectors))
+        jump, full = self.generator.adjoint_jump_map(), real_adjoint_map(self.generator)
+        one = jnp.eye(self.generator.dim, dtype=source.dtype)
+        rest = self._rest(dagger(self.rest))
+        return self._assembled(into, out, jnp.conj(self.weights), jump, full, rest, one, self.rate * source, False)
+
+    def _assembled(self, into, out, weights, jump, full, rest, put, seen, damped) -> Preconditioned:
+        def feed(x):
+            if damped:
+                return jnp.zeros_like(x)
+            return put * (jnp.trace(x) if seen is None else jnp.sum(seen * x))
+
+        def inverse(r):
+            r = into(r)
+            return out(r * weights.real + r.T * weights.imag)
+
+        def product(y):
+            x = inverse(y)
+            hermitian = as_hermitian(x)
+            kept = jnp.zeros_like(x) if damped else self.shift * x
+            return y + as_real(jump(hermitian)) + kept + feed(x) + rest(hermitian)
+
+        def operator(x):
+            return full(x) + feed(x) - (self.shift * x if damped else 0)
+
+        return Preconditioned(operator, inverse, product)
+
+    def _rest(self, rest):
+        """`X -> R X + X R^dagger`, left out where it is rounding."""
+        return lambda x: jax.lax.cond(
+            self.exact, lambda x: jnp.zeros_like(x.real), lambda x: 2 * real_part(matmul(rest, x)), x
+        )
+
+
+def _of_drift(drift):
+    """The eigenbasis of `K`, or of `H` where that of `K` is too skew."""
+    found = eig(drift)
+    skew = found.condition * jnp.sqrt(jnp.finfo(drift.dtype).eps) > 1
+    usable = ~skew & jnp.isfinite(found.condition)
+    return jax.lax.cond(
+        usable, lambda _: (found.values, found.vectors, found.inverse), lambda _: _of_hamiltonian(drift), None
+    )
+
+
+def _of_hamiltonian(drift):
+    """The eigenbasis of `H`, with the decay rates of its states."""
+    _, vectors = eigh(0.5j * (drift - dagger(drift)))
+    values = jnp.sum(jnp.conj(vectors) * matmul(drift, vectors), axis=0)
+    return values, vectors, dagger(vectors)
