@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Complex, Float, Inexact, Int
 
@@ -89,3 +90,18 @@ def lu_solve(
 ) -> Inexact[Array, " dim"]:
     """`A^-1 b`, or `A^-T b`."""
     return (_solve_transposed if transposed else _solve)(factors, right_hand_side)
+
+
+def null_spaces(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal bases, as columns, of `A x = 0` and of `y^T A = 0`, for a real matrix that has values.
+
+    Singular values below `1e3 eps` times the largest count as zero.
+    """
+    left, values, right = np.linalg.svd(matrix)
+    zero = values <= 1e3 * np.finfo(matrix.dtype).eps * values[0]
+    return right[zero].T, left[:, zero]
+
+
+def eigenvalues(matrix: np.ndarray) -> np.ndarray:
+    """The eigenvalues of a matrix that has values, in no order."""
+    return np.linalg.eigvals(matrix)

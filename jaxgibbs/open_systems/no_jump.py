@@ -1,6 +1,7 @@
 """The evolution between two jumps, inverted in its eigenbasis: the preconditioner of steady states.
 
-    L_0 X = K X + X K^dagger,   K = -i H_eff = V diag(k) V^-1,   (L_0 - c)^-1 R = V ((V^-1 R V^-dagger)_ij / (k_i + k_j^* - c)) V^dagger
+    L_0 X = K X + X K^dagger,     K = -i H_eff = V diag(k) V^-1,
+    (L_0 - c)^-1 R = V ((V^-1 R V^-dagger)_ij / (k_i + k_j^* - c)) V^dagger
 
 The remainder of the generator is its jumps: as many iterations are needed as jumps follow on one another, not as the period
 of the Hamiltonian fits into the relaxation time. The shift `c`, a small part of the decay rate, keeps dark states regular.
@@ -58,7 +59,7 @@ class NoJump(eqx.Module):
     Attributes:
         vectors: `V`.
         inverse_vectors: `V^-1`.
-        weights: `1 / (k_i + k_j^* - c)`.
+        values: `k`.
         rest: what `V diag(k) V^-1` leaves of `K`.
         exact: whether that is rounding.
         shift: `c`.
@@ -67,65 +68,78 @@ class NoJump(eqx.Module):
     generator: AbstractGenerator
     vectors: Complex[Array, "dim dim"]
     inverse_vectors: Complex[Array, "dim dim"]
-    weights: Complex[Array, "dim dim"]
+    values: Complex[Array, " dim"]
     rest: Complex[Array, "dim dim"]
     exact: Array
     shift: Float[Array, ""]
     rate: Float[Array, ""]
 
-    def __init__(self, generator: AbstractGenerator, rate: Float[Array, ""], step: Float[Array, ""] | None = None):
-        """With `step` `t`, for `t L - 1` instead of `L`: a step of backward Euler."""
+    def __init__(self, generator: AbstractGenerator, rate: Float[Array, ""]):
         self.generator, self.rate = generator, rate
         drift = -1j * generator.effective_hamiltonian()
-        values, self.vectors, self.inverse_vectors = jax.lax.platform_dependent(
+        self.values, self.vectors, self.inverse_vectors = jax.lax.platform_dependent(
             drift, cpu=_of_drift, default=_of_hamiltonian
         )
-        self.rest = drift - matmul(self.vectors * values, self.inverse_vectors)
+        self.rest = drift - matmul(self.vectors * self.values, self.inverse_vectors)
         eps = jnp.finfo(drift.dtype).eps
         self.exact = jnp.linalg.norm(self.rest) <= 1e3 * eps * jnp.linalg.norm(drift)
-        self.shift = (_DARK * rate).astype(drift.real.dtype) if step is None else 1 / step
-        self.weights = 1 / (values[:, None] + jnp.conj(values) - self.shift)
+        self.shift = (_DARK * rate).astype(drift.real.dtype)
 
-    def forward(self, source: Matrix, *, damped: bool = False) -> Preconditioned:
-        """Of `L X + s W Tr X`, `W` the source; `damped` of `L X - c X`."""
+    def forward(self, source: Matrix) -> Preconditioned:
+        """Of `M X = L X + s W Tr X`, `W` the source and `s` the rate."""
+        return self._of(source, self.shift, self.shift)
+
+    def damped(self, rate: Float[Array, ""]) -> Preconditioned:
+        """Of `M X = L X - rate X`."""
+        return self._of(None, rate, jnp.zeros_like(rate))
+
+    def _of(self, source, shift, kept) -> Preconditioned:
         into, out = Congruence(self.inverse_vectors), Congruence(self.vectors)
         jump, full, rest = self.generator.jump_map(), real_map(self.generator), self._rest(self.rest)
-        return self._assembled(into, out, self.weights, jump, full, rest, self.rate * source, None, damped)
+
+        def feed(x):
+            return 0 if source is None else self.rate * source * jnp.trace(x)
+
+        return _assembled(into, out, self._weights(shift), jump, full, rest, feed, shift, kept)
 
     def adjoint(self, source: Matrix) -> Preconditioned:
-        """Of the transpose, `L^+ Y + s 1 <W, Y>`."""
+        """Of the transpose of `forward`, `L^+ Y + s 1 <W, Y>`."""
         into, out = Congruence(dagger(self.vectors)), Congruence(dagger(self.inverse_vectors))
         jump, full = self.generator.adjoint_jump_map(), real_adjoint_map(self.generator)
+        rest, weights = self._rest(dagger(self.rest)), jnp.conj(self._weights(self.shift))
         one = jnp.eye(self.generator.dim, dtype=source.dtype)
-        rest = self._rest(dagger(self.rest))
-        return self._assembled(into, out, jnp.conj(self.weights), jump, full, rest, one, self.rate * source, False)
 
-    def _assembled(self, into, out, weights, jump, full, rest, put, seen, damped) -> Preconditioned:
-        def feed(x):
-            if damped:
-                return jnp.zeros_like(x)
-            return put * (jnp.trace(x) if seen is None else jnp.sum(seen * x))
+        def feed(y):
+            return self.rate * one * jnp.sum(source * y)
 
-        def inverse(r):
-            r = into(r)
-            return out(r * weights.real + r.T * weights.imag)
+        return _assembled(into, out, weights, jump, full, rest, feed, self.shift, self.shift)
 
-        def product(y):
-            x = inverse(y)
-            hermitian = as_hermitian(x)
-            kept = jnp.zeros_like(x) if damped else self.shift * x
-            return y + as_real(jump(hermitian)) + kept + feed(x) + rest(hermitian)
-
-        def operator(x):
-            return full(x) + feed(x) - (self.shift * x if damped else 0)
-
-        return Preconditioned(operator, inverse, product)
+    def _weights(self, shift):
+        return 1 / (self.values[:, None] + jnp.conj(self.values) - shift)
 
     def _rest(self, rest):
         """`X -> R X + X R^dagger`, left out where it is rounding."""
         return lambda x: jax.lax.cond(
             self.exact, lambda x: jnp.zeros_like(x.real), lambda x: 2 * real_part(matmul(rest, x)), x
         )
+
+
+def _assembled(into, out, weights, jump, full, rest, feed, shift, kept) -> Preconditioned:
+    """`M P^-1 = 1 + (J + kept + feed + rest) P^-1`, with `P = L_0 - shift`."""
+
+    def inverse(r):
+        r = into(r)
+        return out(r * weights.real + r.T * weights.imag)
+
+    def product(y):
+        x = inverse(y)
+        hermitian = as_hermitian(x)
+        return y + as_real(jump(hermitian)) + kept * x + feed(x) + rest(hermitian)
+
+    def operator(x):
+        return full(x) + feed(x) - (shift - kept) * x
+
+    return Preconditioned(operator, inverse, product)
 
 
 def _of_drift(drift):

@@ -193,8 +193,8 @@ class Krylov(AbstractSteadyMethod):
 
 def random_state(generator: AbstractGenerator) -> Matrix:
     """A pure state, always the same, that is special in no basis."""
-    parts = jax.random.normal(jax.random.key(11), (2, generator.dim), uniform(generator).dtype)
-    vector = jax.lax.complex(parts[0], parts[1]) / jnp.sqrt(jnp.sum(parts**2))
+    parts = np.random.default_rng(11).normal(size=(2, generator.dim))
+    vector = jnp.asarray((parts[0] + 1j * parts[1]) / np.linalg.norm(parts), generator.dtype)
     return as_real(vector[:, None] * jnp.conj(vector))
 
 
