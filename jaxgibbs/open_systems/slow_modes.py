@@ -151,7 +151,7 @@ def _with_slope(generator, values, right, left, met):
 
 @_with_slope.defjvp
 def _with_slope_jvp(primals, tangents):
-    generator, values, right, left, met = primals
+    generator, _, right, left, met = primals
 
     def moved(g):
         apply = real_map(g)
@@ -199,10 +199,10 @@ def _mixing_time(generator, initial, accuracy):
     fixed = jax.lax.stop_gradient(generator)
     size, source = scales(fixed), uniform(fixed)
     found, _ = _spectrum(fixed)
-    # From `1/d` the shifted generator leads to the steady state: the part of it along the moved mode is that state.
-    stationary = jnp.argmax(found.values.real)
-    amplitudes = found.inverse @ as_real(initial).ravel().astype(found.values.dtype)
-    decaying = jnp.where(jnp.arange(len(amplitudes)) == stationary, 0, amplitudes)
+    steady = found.vectors @ (found.inverse @ source.ravel().astype(found.values.dtype) * (size.rate / found.values))
+    decaying = found.inverse @ (
+        as_real(initial).ravel() - steady
+    )  # traceless, where the shifted generator is the generator
 
     def distance(time):
         change = found.vectors @ (

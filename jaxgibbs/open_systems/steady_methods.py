@@ -87,11 +87,12 @@ class Dense(AbstractSteadyMethod):
             return solution.reshape(generator.dim, generator.dim), eps * scales(generator).norm * largest
 
         found, uniqueness = state(leaves)
+        # No pivot, no answer: an exactly singular matrix of finite numbers has a second steady state.
         finite = jnp.all(jnp.isfinite(found)) & jnp.isfinite(uniqueness)
-        uniqueness = jnp.where(finite, uniqueness, 1)
-        return Found(
-            found, uniqueness, jnp.ones((), jnp.int32), RESULTS.where(finite, RESULTS.optimal, RESULTS.nonfinite)
-        )
+        given = jnp.all(jnp.isfinite(generator.effective_hamiltonian()))
+        found = jnp.where(finite, found, uniform(generator))
+        result = RESULTS.where(given, RESULTS.optimal, RESULTS.nonfinite)
+        return Found(found, jnp.where(finite, uniqueness, 1), jnp.ones((), jnp.int32), result)
 
     def inverse(self, generator):
         leaves, structure = jax.tree_util.tree_flatten(generator)

@@ -12,6 +12,7 @@ from jaxgibbs._solution import RESULTS, Solution, conclude
 from jaxgibbs.equilibrium import Auto
 from jaxgibbs.linalg import eigvalsh
 
+from .conserved import LARGEST_DENSE_DIMENSION, steady_states
 from .generator import AbstractGenerator
 from .hermitian_space import as_hermitian, as_real, real_map
 from .no_jump import scales
@@ -57,7 +58,18 @@ def steady_state(
     chosen = choose(method, generator)
     start = None if guess is None else _checked_guess(guess, generator)
     solution = _solve(chosen, generator, start)
+    if throw and is_concrete(solution, generator) and generator.dim <= LARGEST_DENSE_DIMENSION:
+        _check_unique(solution, generator)
     return conclude(solution, throw)
+
+
+def _check_unique(solution: Solution, generator: AbstractGenerator) -> None:
+    """Raise with the number of steady states, where there are several."""
+    if not np.all(np.asarray(solution.result == RESULTS.not_unique)):
+        return
+    count = steady_states(generator).count
+    if count > 1:
+        raise RuntimeError(f"There are {count} linearly independent steady states. {RESULTS[RESULTS.not_unique]}")
 
 
 @functools.partial(jax.jit, static_argnums=0)
