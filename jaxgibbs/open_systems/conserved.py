@@ -81,7 +81,8 @@ def steady_states(generator: AbstractGenerator) -> SteadyStates:
     right = np.linalg.solve((left.T @ right).T, right.T).T
     found = eigenvalues(matrix)
     tolerance = 1e4 * np.finfo(matrix.dtype).eps * np.linalg.norm(matrix, 2)
-    peripheral = np.sort(found.imag[(np.abs(found.real) <= tolerance) & (found.imag > tolerance)])
+    decay, frequency = np.abs(np.real(found)), np.imag(found)
+    peripheral = np.sort(frequency[(decay <= tolerance) & (frequency > tolerance)])
     shape = (-1, generator.dim, generator.dim)
     hermitian = jax.vmap(as_hermitian)
     return SteadyStates(

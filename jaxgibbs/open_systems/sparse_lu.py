@@ -54,7 +54,7 @@ def _solve_on_host(drift, jumps, rates, norm):
 
     drift, jumps, rates = np.asarray(drift), np.asarray(jumps), np.asarray(rates)
     dim, real = len(drift), rates.dtype
-    one = sp.identity(dim, dtype=drift.dtype, format="csr")
+    one = sp.identity(dim, format="csr")
     sparse = sp.csr_matrix(drift)
     matrix = sp.kron(sparse, one) + sp.kron(one, sparse.conj())
     for jump, rate in zip(jumps, rates, strict=True):
