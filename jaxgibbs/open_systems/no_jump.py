@@ -22,6 +22,7 @@ from .generator import AbstractGenerator
 from .hermitian_space import Congruence, as_hermitian, as_real, real_adjoint_map, real_map, real_part
 
 _DARK = 1e-2  # the shift, in units of the mean decay rate
+_SKEW = 0.03  # largest condition number of the eigenvectors, times sqrt(eps): its square, times eps, is the error of the inverse
 
 Matrix = Float[Array, "dim dim"]
 Map = Callable[[Matrix], Matrix]
@@ -145,7 +146,7 @@ def _assembled(into, out, weights, jump, full, rest, feed, shift, kept) -> Preco
 def _of_drift(drift):
     """The eigenbasis of `K`, or of `H` where that of `K` is too skew."""
     found = eig(drift)
-    skew = found.condition * jnp.sqrt(jnp.finfo(drift.dtype).eps) > 1
+    skew = found.condition * jnp.sqrt(jnp.finfo(drift.dtype).eps) > _SKEW
     usable = ~skew & jnp.isfinite(found.condition)
     return jax.lax.cond(
         usable, lambda _: (found.values, found.vectors, found.inverse), lambda _: _of_hamiltonian(drift), None
