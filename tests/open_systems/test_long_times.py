@@ -146,6 +146,7 @@ def test_slow_modes_of_a_qubit():
     assert np.isnan(jax.grad(jax.grad(lambda rate: jg.spectral_gap(thermal(rate))))(1.0))
 
 
+@pytest.mark.slow
 def test_slow_modes_by_arnoldi():
     a = np.diag(np.sqrt(np.arange(1.0, 6)), 1)
     generator = jg.Lindbladian(a.T @ a + 0.3 * (a + a.T), [a, a.T], [1.0, 0.2])
@@ -184,13 +185,9 @@ def quasi_free(rates):
 
 
 def test_a_quasi_free_steady_state_is_that_of_the_whole_fock_space():
-    c = [np.kron(np.kron(np.diag([1.0, -1])[:, :] if k > 0 else np.eye(2), np.eye(2)), np.eye(2)) for k in range(3)]
     z, lower, one = np.diag([1.0, -1.0]), np.array([[0.0, 1.0], [0.0, 0.0]]), np.eye(2)
-    c = [
-        np.kron(np.kron(*[z if j < k else lower if j == k else one for j in range(2)]), z if k > 2 else one)
-        for k in (0, 1)
-    ]
-    c.append(np.kron(np.kron(z, z), lower))
+    factors = [(lower, one, one), (z, lower, one), (z, z, lower)]
+    c = [np.kron(np.kron(a, b), d) for a, b, d in factors]
     hamiltonian = sum(ONE_BODY[i, j] * c[i].T @ c[j] for i in range(3) for j in range(3))
     jumps = [sum(a * m for a, m in zip(row, c, strict=True)) for row in AMPLITUDES[:2]]
     jumps += [sum(a * m.T for a, m in zip(row, c, strict=True)) for row in AMPLITUDES[2:]]
@@ -203,6 +200,7 @@ def test_a_quasi_free_steady_state_is_that_of_the_whole_fock_space():
     assert 0 <= solution.stats["smallest_occupation"] <= solution.stats["largest_occupation"] <= 1
 
 
+@pytest.mark.slow
 def test_derivatives_of_a_quasi_free_steady_state():
     rates = jnp.array([0.3, 0.5, 0.2, 0.4])
 
