@@ -99,12 +99,12 @@ def _certificate(generator, state, uniqueness) -> dict[str, Array]:
     size = scales(generator)
     norm = jnp.linalg.norm(state)
     residual = jnp.linalg.norm(as_real(image)) / (size.norm * norm)
-    eps = jnp.finfo(state.dtype).eps
+    known = jnp.where(jnp.isnan(uniqueness), 0, uniqueness)
     return {
         "residual": residual,
         "smallest_eigenvalue": eigvalsh(rho)[0],
         "hermiticity_defect": jnp.linalg.norm(image - jnp.conj(image.T)) / (size.norm * norm),
-        "error": uniqueness + (residual + eps) * norm,
+        "error": known + residual * norm * size.norm / size.rate,
     }
 
 
