@@ -26,6 +26,7 @@ import jaxgibbs as jg  # noqa: E402
 
 from ._device_paths import several_devices  # noqa: E402
 from ._matrix_free_paths import matrix_free  # noqa: E402
+from ._steady_paths import steady_paths  # noqa: E402
 
 
 @dataclasses.dataclass
@@ -169,7 +170,7 @@ def paths(quick: bool) -> list[Path]:
         return -np.arctanh(r) / r * q
 
     found.append(Path("fit of three Pauli charges", fit, (np.array([0.3, -0.2, 0.5]),), 1e-10, bloch))
-    return found + matrix_free(quick, Path) + several_devices(quick, Path)
+    return found + matrix_free(quick, Path) + steady_paths(quick, Path) + several_devices(quick, Path)
 
 
 def machine_rates(quick: bool) -> dict[str, float]:

@@ -14,7 +14,7 @@ from ._errors import is_concrete
 class RESULTS(eqx.Enumeration):
     """How a solve ended. `RESULTS[solution.result]` is the text; `solution.result == RESULTS.optimal` compares.
 
-    `optimal`, `boundary`, `infeasible` and `dependent` are verdicts about the problem and are always returned; the
+    `optimal`, `boundary`, `infeasible`, `dependent` and `oscillating` are verdicts about the problem and are always returned; the
     others are failures of the numerics and go through the failure policy of `conclude`.
     """
 
@@ -30,6 +30,10 @@ class RESULTS(eqx.Enumeration):
     dependent = (
         "Solved, but not uniquely: some charges are linear combinations of the others and of the identity, or some "
         "parameters do not change the prediction. Multipliers returned are those of minimum norm."
+    )
+    oscillating = (
+        "The dynamics does not settle: some coherences oscillate for ever. The answer is the average over time; `stats` holds "
+        "their frequencies."
     )
     max_steps_reached = (
         "The number of steps ran out before the residual met the tolerance. Raise `max_steps` of the method, or pass "
@@ -50,6 +54,14 @@ class RESULTS(eqx.Enumeration):
         "The standard error is above the accuracy asked for. Raise `probes` of the method, or its `deflation` for low "
         "temperatures."
     )
+    not_unique = (
+        "There is more than one steady state, or a mode so slow that it cannot be told from one at this precision. "
+        "`open_systems.steady_states` finds them all, with the conserved quantities that choose between them."
+    )
+    coherent = (
+        "The populations do not decouple: their stationary distribution is no steady state. Use `Dense()` or `Krylov()`, or the "
+        "basis in which coherences have no part."
+    )
     nonfinite = (
         "The iteration met NaN or infinite numbers. Check the input for NaN, rescale it, or pass an initial guess "
         "inside the domain of the problem."
@@ -57,7 +69,9 @@ class RESULTS(eqx.Enumeration):
 
 
 _VERDICTS = np.stack(
-    jax.tree_util.tree_leaves((RESULTS.optimal, RESULTS.boundary, RESULTS.infeasible, RESULTS.dependent))
+    jax.tree_util.tree_leaves(
+        (RESULTS.optimal, RESULTS.boundary, RESULTS.infeasible, RESULTS.dependent, RESULTS.oscillating)
+    )
 )
 
 

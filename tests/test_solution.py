@@ -5,8 +5,17 @@ import pytest
 
 from jaxgibbs._solution import RESULTS, Solution, conclude, has_failed
 
-FAILURES = ("max_steps_reached", "stagnated", "truncated", "nonfinite", "depth_too_small", "probes_too_few")
-VERDICTS = ("optimal", "boundary", "infeasible", "dependent")
+FAILURES = (
+    "max_steps_reached",
+    "stagnated",
+    "truncated",
+    "nonfinite",
+    "depth_too_small",
+    "probes_too_few",
+    "not_unique",
+    "coherent",
+)
+VERDICTS = ("optimal", "boundary", "infeasible", "dependent", "oscillating")
 
 
 def _solution(result, value=1.0):

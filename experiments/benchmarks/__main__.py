@@ -81,10 +81,57 @@ def contests(quick: bool) -> dict[str, list[Row]]:
     table[f"its gradient in the couplings, chain of {size['sites']}"] = [
         Row("jaxgibbs", "ours:ftlm_gradient", size),
     ]
+    table.update(steady_contests(quick))
+    return table
+
+
+def steady_contests(quick: bool) -> dict[str, list[Row]]:
+    """Steady states of open systems: against every method of QuTiP, sparse LU and dense elimination."""
+    table: dict[str, list[Row]] = {}
+    cases = [("chain", 3), ("kerr", 12)] if quick else [("chain", 4), ("chain", 5), ("chain", 6), ("boundary", 6)]
+    cases += [] if quick else [("kerr", 20), ("kerr", 40), ("kerr", 80)]
+    for kind, size in cases:
+        model = {"kind": kind, "size": size}
+        dim = size if kind == "kerr" else 2**size
+        rows = [
+            Row("qutip spsolve", "steady_peers:qutip_steady", model | {"method": "direct", "solver": "spsolve"}),
+            Row("qutip gmres, ILU", "steady_peers:qutip_steady", model | {"method": "direct", "solver": "gmres"}),
+            Row("qutip bicgstab, ILU", "steady_peers:qutip_steady", model | {"method": "direct", "solver": "bicgstab"}),
+            Row("qutip power", "steady_peers:qutip_steady", model | {"method": "power"}),
+        ]
+        if dim <= 20:
+            rows.append(Row("qutip eigen", "steady_peers:qutip_steady", model | {"method": "eigen"}))
+        if dim <= 32:
+            rows.append(
+                Row("qutip dense", "steady_peers:qutip_steady", model | {"method": "direct", "solver": "solve"})
+            )
+            rows.append(Row("numpy dense", "steady_peers:numpy_steady", model))
+        rows.append(Row("scipy splu, MMD", "steady_peers:scipy_steady", model))
+        rows.append(Row("jaxgibbs", "steady_ours:steady", model | {"method": "auto"}))
+        rows.append(Row("jaxgibbs, Krylov", "steady_ours:steady", model | {"method": "krylov"}))
+        rows.append(Row("jaxgibbs, one source", "steady_ours:steady", model | {"method": "krylov, one source"}))
+        rows.append(Row("jaxgibbs, SparseLU", "steady_ours:steady", model | {"method": "sparse"}))
+        table[f"steady state, {kind} of {size}, d = {dim}"] = rows
+        table[f"its gradient in 5 parameters, {kind} of {size}, d = {dim}"] = [
+            Row("qutip differences", "steady_peers:qutip_steady_gradient", model | {"solver": "spsolve"}),
+            Row("qutip gmres differences", "steady_peers:qutip_steady_gradient", model | {"solver": "gmres"}),
+            Row("jaxgibbs", "steady_ours:steady_gradient", model | {"method": "auto"}),
+            Row("jaxgibbs, Krylov", "steady_ours:steady_gradient", model | {"method": "krylov"}),
+        ]
+    count = {"count": 10 if quick else 1000}
+    table[f"steady states at {count['count']} points, chain of 4"] = [
+        Row("qutip loop", "steady_peers:qutip_steady_loop", count),
+        Row("jaxgibbs, Dense", "steady_ours:steady_batch", count | {"method": "dense"}),
+        Row("jaxgibbs, Krylov", "steady_ours:steady_batch", count | {"method": "krylov"}),
+    ]
     return table
 
 
 OFF_THE_SHELF = {"numpy", "torch", "qutip", "torch autograd", "scipy hybr", "scipy CSR", "quspin"}
+OFF_THE_SHELF |= {
+    f"qutip {name}" for name in ("spsolve", "gmres, ILU", "bicgstab, ILU", "power", "eigen", "dense", "loop")
+}
+OFF_THE_SHELF |= {"qutip differences", "qutip gmres differences"}
 
 
 def ratio(timing: Timing, timings: list[Timing]) -> float:

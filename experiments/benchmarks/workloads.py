@@ -119,3 +119,47 @@ def targets(q: np.ndarray) -> np.ndarray:
     p = np.exp(-(energies - energies[0]))
     rho = (vectors * (p / p.sum())) @ vectors.T
     return np.einsum("aij,ji->a", q, rho)
+
+
+STEADY_POINT = {"chain": np.array([0.9, 0.6, 0.7, 0.45, 0.25]), "boundary": np.array([1.1, 0.7, 0.2, 0.8, 0.3])}
+STEADY_POINT["kerr"] = np.array([0.8, 0.35, 1.4, 1.1, 0.06])
+
+
+def steady_model(kind: str, size: int):
+    """An open system with five parameters: `(terms, jumps, coefficients, rates, observable)`, the two functions of parameters.
+
+    `chain`: XXZ in a tilted field, loss and dephasing on every site. `boundary`: XXZ, driven in and out at its ends. `kerr`: a
+    driven nonlinear cavity of dimension `size` with loss of one photon and of two.
+    """
+    if kind == "kerr":
+        a = np.diag(np.sqrt(np.arange(1.0, size)), 1)
+        number = a.T @ a
+        terms = [-number, 0.5 * (number @ number - number), a + a.T]
+        return np.array(terms), [a, a @ a], lambda p: p[:3], lambda p: p[3:], number
+    x, z = np.array([[0.0, 0.5], [0.5, 0.0]]), np.diag([0.5, -0.5])
+    iy, lower = np.array([[0.0, 0.5], [-0.5, 0.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
+
+    def on(matrix, site):
+        return np.kron(np.kron(np.eye(2**site), matrix), np.eye(2 ** (size - 1 - site)))
+
+    bonds = range(size - 1)
+    hopping = sum(on(x, i) @ on(x, i + 1) - on(iy, i) @ on(iy, i + 1) for i in bonds)
+    ising = sum(on(z, i) @ on(z, i + 1) for i in bonds)
+    magnetisation = sum(on(z, i) for i in range(size))
+    if kind == "chain":
+        tilted = sum(on(x, i) for i in range(size)) + 0.3 * magnetisation
+        jumps = [on(lower, i) for i in range(size)] + [on(z, i) for i in range(size)]
+        repeats = np.repeat([3, 4], size)
+        terms = np.array([hopping, ising, tilted])
+        return terms, jumps, lambda p: (p[0], p[0] * p[1], p[2]), lambda p: p[repeats], magnetisation / size
+    jumps = [on(lower.T, 0), on(lower, 0), on(lower.T, size - 1), on(lower, size - 1)]
+    staggered = sum((-1) ** i * on(z, i) for i in range(size))
+    order = np.array([3, 4, 4, 3])
+    current = on(x, 0) @ on(iy, 1) - on(iy, 0) @ on(x, 1)
+    terms = np.array([hopping, ising, staggered])
+    return terms, jumps, lambda p: (p[0], p[0] * p[1], p[2]), lambda p: p[order], (1j * current)
+
+
+def steady_points(count: int) -> np.ndarray:
+    """Parameters of the chain around its point."""
+    return STEADY_POINT["chain"] * np.random.default_rng(5).uniform(0.8, 1.2, (count, 5))

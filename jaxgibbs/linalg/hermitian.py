@@ -16,7 +16,7 @@ from . import functions
 from .chains import chain
 from .divided_differences import Analytic, Exponential, Kernel
 from .eigen import dagger, eigh, eigvalsh, matmul
-from .undefined import nan_where
+from .undefined import nan_where, one_without_slope
 
 _EXP = Exponential()
 
@@ -87,18 +87,7 @@ def _single_levels_jvp(primals, tangents):
         jnp.eye(d.dim), jnp.inf, 0
     )
     isolated = jnp.min(distances, axis=-1, initial=jnp.inf) > scale
-    return d.eigenvalues, nan_where(~isolated, slopes) * _one_without_slope(d.matrix)
-
-
-@jax.custom_jvp
-def _one_without_slope(matrix):
-    """1, with a derivative that is NaN: the truth is not implemented, and zero would be wrong."""
-    return jnp.ones((), matrix.real.dtype)
-
-
-@_one_without_slope.defjvp
-def _one_without_slope_jvp(primals, tangents):
-    return _one_without_slope(*primals), jnp.nan * jnp.sum(tangents[0].real)
+    return d.eigenvalues, nan_where(~isolated, slopes) * one_without_slope(d.matrix)
 
 
 # -- matrices --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Neither of the obvious ways does it. `jnp.where(bad, nan, tangent)` is transpose
 `tangent * where(bad, nan, 1)` is transposed to NaN for every entry, since 0 * NaN is NaN, also where nobody asked for a bad one.
 """
 
+import jax
 import jax.core
 import jax.numpy as jnp
 from jax.extend.core import Primitive
@@ -14,6 +15,17 @@ from jaxtyping import Array, Bool, Float
 def nan_where(bad: Bool[Array, "*shape"], tangent: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """`tangent`, linearly, but NaN where `bad`; its transpose is NaN where a cotangent of a bad entry is not zero."""
     return _nan_where.bind(tangent, jnp.broadcast_to(bad, tangent.shape), transposed=False)
+
+
+@jax.custom_jvp
+def one_without_slope(array):
+    """1, with a derivative in `array` that is NaN: the truth is not implemented, and zero would be wrong."""
+    return jnp.ones((), array.real.dtype)
+
+
+@one_without_slope.defjvp
+def _one_without_slope_jvp(primals, tangents):
+    return one_without_slope(*primals), jnp.nan * jnp.sum(tangents[0].real)
 
 
 def _evaluate(x, bad, *, transposed: bool):

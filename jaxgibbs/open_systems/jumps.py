@@ -5,7 +5,10 @@ instead of two matrix products, and all that share a permutation are one. Which 
 the elements stay leaves; a jump that is traced counts as a matrix.
 """
 
-from collections.abc import Sequence
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -60,6 +63,36 @@ class MatrixJumps(eqx.Module):
         return self.matrices
 
 
+class Taken(NamedTuple):
+    """The map `X -> W o X[order, order]`: where each element is taken from, and its weight."""
+
+    order: tuple[int, ...]
+    weights: Inexact[Array, "dim dim"]
+
+
+def sum_of_maps(maps: Sequence[Taken | Callable]) -> Callable:
+    """The sum of sandwiches: all that take elements from elsewhere are one gather, all that take them in place one product."""
+    taken = [each for each in maps if isinstance(each, Taken)]
+    others = [each for each in maps if not isinstance(each, Taken)]
+    in_place = [each.weights for each in taken if each.order == tuple(range(len(each.order)))]
+    moved = [each for each in taken if each.order != tuple(range(len(each.order)))]
+    parts = list(others)
+    if in_place:
+        in_place = sum(in_place[1:], in_place[0])
+        parts.append(lambda x: in_place * x)
+    if moved:
+        order = jnp.asarray(np.array([each.order for each in moved], np.int32))
+        dim = order.shape[1]
+        places, weights = order[:, :, None] * dim + order[:, None, :], jnp.stack([each.weights for each in moved])
+        parts.append(lambda x: jnp.sum(weights * jnp.take(x.ravel(), places, mode="clip"), axis=0))
+    return lambda x: functools.reduce(operator.add, (each(x) for each in parts), jnp.zeros_like(x))
+
+
+def _weights(rates, elements):
+    """`W_ij = sum_k r_k a_ki a_kj^*`."""
+    return matmul(jnp.swapaxes(rates[:, None] * elements, 0, 1), jnp.conj(elements))
+
+
 class PermutationJumps(eqx.Module):
     """Jump operators with elements at `(i, source[i])` alone, `source` a permutation that they share.
 
@@ -73,28 +106,21 @@ class PermutationJumps(eqx.Module):
     source: tuple[int, ...] = eqx.field(static=True)
     members: tuple[int, ...] = eqx.field(static=True)
 
-    def sandwich(self, rates: Float[Array, " count"]):
+    def sandwich(self, rates: Float[Array, " count"]) -> Taken:
         """`X -> sum_k r_k L_k X L_k^dagger = W o X[source, source]`."""
-        weights = matmul(jnp.swapaxes(rates[:, None] * self.elements, 0, 1), jnp.conj(self.elements))
-        return self._taken(self.source, weights)
+        return Taken(self.source, _weights(rates, self.elements))
 
-    def adjoint_sandwich(self, rates: Float[Array, " count"]):
+    def adjoint_sandwich(self, rates: Float[Array, " count"]) -> Taken:
         """`X -> sum_k r_k L_k^dagger X L_k`."""
         target = tuple(int(i) for i in np.argsort(self.source))
-        elements = self.elements[:, np.asarray(target)]
-        weights = matmul(jnp.swapaxes(rates[:, None] * jnp.conj(elements), 0, 1), elements)
-        return self._taken(target, weights)
-
-    def _taken(self, order, weights):
-        if order == tuple(range(len(order))):
-            return lambda x: weights * x
-        index = np.asarray(order)
-        return lambda x: weights * x[index][:, index]
+        return Taken(target, _weights(rates, jnp.conj(self.elements[:, np.asarray(target)])))
 
     def decay(self, rates: Float[Array, " count"]) -> Inexact[Array, "dim dim"]:
         """`sum_k r_k L_k^dagger L_k`, which is diagonal."""
         arriving = jnp.sum(rates[:, None] * (self.elements * jnp.conj(self.elements)).real, axis=0)
-        return jnp.diag(arriving[np.argsort(self.source)])
+        return jnp.take(arriving, np.argsort(self.source), mode="clip")[:, None] * jnp.eye(
+            len(self.source), dtype=arriving.dtype
+        )
 
     def to_dense(self) -> Inexact[Array, "count dim dim"]:
         count, dim = self.elements.shape

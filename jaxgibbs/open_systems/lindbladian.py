@@ -14,7 +14,7 @@ from jaxgibbs.operators import AbstractOperator, as_operator
 from jaxgibbs.operators.base import inexact
 
 from .generator import AbstractGenerator
-from .jumps import MatrixJumps, PermutationJumps, group_jumps
+from .jumps import MatrixJumps, PermutationJumps, group_jumps, sum_of_maps
 
 
 class Lindbladian(AbstractGenerator):
@@ -90,10 +90,10 @@ class Lindbladian(AbstractGenerator):
         return self.hamiltonian.to_dense().astype(self.dtype)
 
     def jump_map(self, bath=None):
-        return self._total([group.sandwich(rates) for group, rates in self._of_bath(bath)])
+        return sum_of_maps([group.sandwich(rates) for group, rates in self._of_bath(bath)])
 
     def adjoint_jump_map(self, bath=None):
-        return self._total([group.adjoint_sandwich(rates) for group, rates in self._of_bath(bath)])
+        return sum_of_maps([group.adjoint_sandwich(rates) for group, rates in self._of_bath(bath)])
 
     def decay_matrix(self, bath=None):
         total = jnp.zeros((self.dim, self.dim), self.dtype)
@@ -114,9 +114,6 @@ class Lindbladian(AbstractGenerator):
             members = np.asarray(group.members)
             if chosen[members].any():
                 yield group, self.rates[members] * chosen[members].astype(self.rates.dtype)
-
-    def _total(self, maps):
-        return lambda x: sum((each(x) for each in maps), jnp.zeros_like(x))
 
 
 def _checked_jump(number: int, jump, dim: int):
