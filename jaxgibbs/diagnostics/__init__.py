@@ -22,3 +22,9 @@ from .own_state import OwnState as OwnState
 from .verdict import VERDICTS as VERDICTS
 from .detailed_balance import BalanceReport as BalanceReport
 from .detailed_balance import detailed_balance as detailed_balance
+from .estimate import ResidualEstimate as ResidualEstimate
+from .estimate import estimated_residual as estimated_residual
+from .structure import AlickiForm as AlickiForm
+from .structure import alicki_form as alicki_form
+from .equilibrium_checks import Thermalization as Thermalization
+from .equilibrium_checks import thermalization as thermalization

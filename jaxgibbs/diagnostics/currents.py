@@ -101,7 +101,9 @@ def cycles_of(rates: Float[ArrayLike, "dim dim"]) -> tuple[Cycle, ...]:
     """
     matrix = checked_rates(rates)
     if not is_concrete(matrix):
-        raise ValueError("`rates` must have known values, but is traced; find the cycles outside `jit` and pass them on.")
+        raise ValueError(
+            "`rates` must have known values, but is traced; find the cycles outside `jit` and pass them on."
+        )
     joined = np.asarray((matrix > 0) | (matrix.T > 0))
     dim = len(joined)
     parent = {}
@@ -166,9 +168,7 @@ def cycle_affinities(
     return jnp.stack(affinities) if affinities else jnp.zeros(0, between.dtype)
 
 
-def kolmogorov_defect(
-    rates: Float[ArrayLike, "dim dim"], cycles: tuple[Cycle, ...] | None = None
-) -> Float[Array, ""]:
+def kolmogorov_defect(rates: Float[ArrayLike, "dim dim"], cycles: tuple[Cycle, ...] | None = None) -> Float[Array, ""]:
     """The largest `|A|` of any fundamental cycle; 0 exactly where some distribution is in detailed balance.
 
     Arguments and errors as for `cycle_affinities`. Reference: Kolmogorov, Math. Ann. 112, 155 (1936).
@@ -176,9 +176,7 @@ def kolmogorov_defect(
     return jnp.max(jnp.abs(cycle_affinities(rates, cycles)), initial=0)
 
 
-def entropy_production(
-    rates: Float[ArrayLike, "dim dim"], populations: Float[ArrayLike, " dim"]
-) -> Float[Array, ""]:
+def entropy_production(rates: Float[ArrayLike, "dim dim"], populations: Float[ArrayLike, " dim"]) -> Float[Array, ""]:
     """`sum_{i<j} J_ij ln(W_ij p_j / W_ji p_i) >= 0`, in nats per time; infinite where a flow has no reverse.
 
     Arguments and errors as for `currents`. Reference: Schnakenberg, Rev. Mod. Phys. 48, 571 (1976).

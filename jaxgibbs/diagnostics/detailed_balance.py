@@ -3,7 +3,6 @@
 from typing import Any
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Float
 
@@ -26,7 +25,7 @@ class BalanceReport(eqx.Module):
 
     Attributes:
         measurement: residuals for each of `weights`, stationarity, rates, and the floor of each.
-        own: the generator against its own stationary state; `None` under a trace where a state was given.
+        own: the generator against its own stationary state; `None` where a state was given and is balanced, or under a trace.
         source: what the state was made from; `None` for the own stationary state.
         tolerance: the largest residual that counts as balance.
     """
@@ -34,7 +33,6 @@ class BalanceReport(eqx.Module):
     measurement: Measurement
     own: OwnState | None
     source: Source | None
-    has_theta: bool = eqx.field(static=True)
     tolerance: float | None = eqx.field(static=True)
 
     @property
@@ -106,12 +104,12 @@ class BalanceReport(eqx.Module):
     def time_reversal_residual(self) -> Float[Array, ""] | None:
         """Detailed balance with time reversal, Hamiltonian included; `None` if no `theta` was given."""
         square = self.measurement.time_reversal_square
-        return None if square is None or not self.has_theta else root(square)
+        return None if square is None else root(square)
 
     @property
     def time_reversal_floor(self) -> Float[Array, ""] | None:
         """What rounding alone may make of `time_reversal_residual`."""
-        return self.measurement.time_reversal_floor if self.has_theta else None
+        return self.measurement.time_reversal_floor
 
     @property
     def density_matrix(self) -> Complex[Array, "dim dim"]:
@@ -122,10 +120,19 @@ class BalanceReport(eqx.Module):
         return self.measurement.reference.density_matrix()
 
     @property
+    def rates(self) -> Float[Array, "dim dim"]:
+        """Rates from `j` to `i` at `i, j`, between levels of the Hamiltonian (`own.basis`), of the state if `own` is `None`."""
+        return self.measurement.rates if self.own is None else self.own.rates
+
+    @property
+    def populations(self) -> Float[Array, " dim"]:
+        """Populations of these levels: in the stationary state if `own` is there, else in the state given."""
+        return self.measurement.reference.populations if self.own is None else self.own.populations
+
+    @property
     def currents(self) -> Float[Array, "dim dim"]:
-        """`J_ij = W_ij p_j - W_ji p_i` from `j` to `i` in the stationary state, between levels of the Hamiltonian (`own.basis`)."""
-        own = self._own("currents")
-        return currents(own.rates, own.populations)
+        """`J_ij = W_ij p_j - W_ji p_i` from `j` to `i` between these levels."""
+        return currents(self.rates, self.populations)
 
     @property
     def judgement(self) -> Judgement:
@@ -141,11 +148,6 @@ class BalanceReport(eqx.Module):
         """A member of `VERDICTS`; its text is `VERDICTS[report.verdict]`."""
         return conclude(self.judgement, None if self.source is None else self.own, self.tolerance)
 
-    def _own(self, name: str) -> OwnState:
-        if self.own is None:
-            raise ValueError(f"`{name}` needs the stationary state, which is not computed under a trace with a state given.")
-        return self.own
-
     def explain(self) -> str:
         """The verdict and what it rests on, in words."""
         verdict, m = self.verdict, self.measurement
@@ -157,15 +159,15 @@ class BalanceReport(eqx.Module):
             )
         lines.append(f"  stationarity   {float(m.stationarity):.2e} (floor {float(m.stationarity_floor):.1e})")
         lines.append(f"  ln(W_ij p_j / W_ji p_i), the largest beyond rounding: {self.judgement.excess:.2e}")
-        if self.time_reversal_residual is not None:
+        reversal, floor = self.time_reversal_residual, self.time_reversal_floor
+        if reversal is not None and floor is not None:
             lines.append(
-                f"  with time reversal, Hamiltonian included: {float(self.time_reversal_residual):.2e} "
-                f"(floor {float(self.time_reversal_floor):.1e})"
+                f"  with time reversal, Hamiltonian included: {float(reversal):.2e} (floor {float(floor):.1e})"
             )
         if self.judgement.restricted:
             count, dim = int(np.sum(m.reference.support)), m.reference.dim
             lines.append(f"  only {count} of {dim} levels carry weight that can be compared")
-        if self.own is not None and bool(self.own.unique) and (self.source is None or self.judgement.violated):
+        if self.own is not None and bool(self.own.unique):
             lines.extend(_about_own(self.own, verdict))
         return "\n".join(lines)
 
@@ -178,10 +180,12 @@ class BalanceReport(eqx.Module):
 
 
 def _about_own(own: OwnState, verdict) -> list[str]:
-    lines = [
-        f"  its stationary state: -ln sigma = beta H with beta = {float(own.beta):.9g}, "
-        f"up to {float(own.misfit):.1e} of its norm (floor {float(own.misfit_floor):.1e})"
-    ]
+    lines = []
+    if np.isfinite(float(own.beta)):
+        lines = [
+            f"  its stationary state, fitted by a Gibbs state of the Hamiltonian: beta = {float(own.beta):.9g}, "
+            f"-ln sigma differs from beta H by {float(own.misfit):.1e} of its norm (floor {float(own.misfit_floor):.1e})"
+        ]
     if verdict == VERDICTS.driven:
         flow = np.asarray(currents(own.rates, own.populations))
         i, j = np.unravel_index(np.argmax(flow), flow.shape)
@@ -229,16 +233,15 @@ def detailed_balance(
     check_size(generator)
     source = source_of(state, beta, hamiltonian, generator)
     form, reversal = form_of(generator), theta_matrix(theta, generator)
-    reversal = jnp.eye(generator.dim, dtype=generator.dtype) if reversal is None else reversal
-    own = None
-    if source is None or is_concrete(form, source):
-        own = own_state(form, _energy(generator, source, hamiltonian), reversal)
+    energy = _energy(generator, source, hamiltonian)
     if source is None:
-        assert own is not None
-        measurement = own.measurement
-    else:
-        measurement = measure(form, source, reversal)
-    return BalanceReport(measurement, own, source, theta is not None, tolerance)
+        own = own_state(form, energy, reversal)
+        return BalanceReport(own.measurement, own, None, tolerance)
+    measurement = measure(form, source, reversal)
+    own = None
+    if is_concrete(measurement, energy) and judge(measurement, tolerance).violated:
+        own = own_state(form, energy)
+    return BalanceReport(measurement, own, source, tolerance)
 
 
 def _energy(generator, source: Source | None, hamiltonian):
@@ -248,4 +251,3 @@ def _energy(generator, source: Source | None, hamiltonian):
     if source is not None and source.beta is not None:
         return source.matrix
     return generator.hamiltonian_matrix()
-

@@ -49,9 +49,9 @@ class Jumps(eqx.Module):
         return Jumps(matmul(matmul(dagger(basis), self.hamiltonian), basis), inside, self.rates)
 
     @property
-    def rounding(self) -> Array:
+    def rounding(self) -> float:
         """Relative size of elements that are taken as zero outside the exact eigenbasis."""
-        return 8 * self.hamiltonian.shape[-1] * jnp.finfo(self.hamiltonian.dtype).eps
+        return 8 * self.hamiltonian.shape[-1] * float(jnp.finfo(self.hamiltonian.dtype).eps)
 
     def rate_rounding(self) -> Array:
         """The transition rate that elements of this size make."""

@@ -9,7 +9,7 @@ from jaxgibbs.linalg import dagger, matmul, unvectorize, vectorize
 
 from .modular import Jumps, Maps, commutator, heisenberg, without_rounding
 from .reference import Source, eigenbasis
-from .residuals import Measurement, measure, rates_of
+from .residuals import Measurement, measure, rates_of, scatter
 
 
 class OwnState(eqx.Module):
@@ -83,7 +83,7 @@ def steady_state(form: Jumps | Maps):
     scale = jnp.max(jnp.abs(generator))
     generator = generator / jnp.where(scale > 0, scale, 1)  # 1/d is then of the size of the generator
     mixed = vectorize(one / dim)
-    noise = eps * jax.random.normal(jax.random.key(1), (dim * dim,), mixed.real.dtype).astype(dtype)
+    noise = eps * scatter(dim * dim, mixed.real.dtype).astype(dtype)
     bordered = generator + jnp.outer(mixed, vectorize(one))
     answers = jnp.linalg.solve(bordered, jnp.stack([mixed, noise], axis=1))
     sigma, error = unvectorize(answers[:, 0]), jnp.max(jnp.abs(answers[:, 1]))

@@ -7,11 +7,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float
 
 from jaxgibbs._errors import is_concrete
 from jaxgibbs.equilibrium import GeneralizedGibbsState, GibbsState
-from jaxgibbs.equilibrium.exact import AbstractBlockSpectrum
+from jaxgibbs.equilibrium.exact import MatrixSpectrum
 from jaxgibbs.equilibrium.state import checked_beta
 from jaxgibbs.linalg import dagger, eigh, functions, matmul
 from jaxgibbs.linalg.chains import chain
@@ -80,11 +80,13 @@ def source_of(state, beta, hamiltonian, generator) -> Source | None:
         matrix = generator.hamiltonian_matrix() if hamiltonian is None else as_operator(hamiltonian).to_dense()
         return _checked(Source(matrix.astype(dtype), checked_beta(beta)), dim)
     if hamiltonian is not None:
-        raise ValueError("`hamiltonian` must come with `beta`, but a `state` is given: it has a Hamiltonian of its own.")
+        raise ValueError(
+            "`hamiltonian` must come with `beta`, but a `state` is given: it has a Hamiltonian of its own."
+        )
     if isinstance(state, GeneralizedGibbsState):
         state = state.state
     if isinstance(state, GibbsState):
-        if not isinstance(state.spectrum, AbstractBlockSpectrum):
+        if not isinstance(state.spectrum, MatrixSpectrum):
             raise ValueError(
                 f"`state` must be of a matrix, but its spectrum is a `{type(state.spectrum).__name__}`; "
                 "build the Hamiltonian as a matrix and use `method=Exact()`."
@@ -129,7 +131,9 @@ def reference_state(source: Source) -> ReferenceState:
     else:
         top = jnp.max(values)
         off_scale = 4 * eps * top if source.noise is None else source.noise
-        least = jnp.where(is_exact & (source.noise is None), jnp.exp(lowest_log_population(values.dtype)) * top, 16 * off_scale)
+        least = jnp.where(
+            is_exact & (source.noise is None), jnp.exp(lowest_log_population(values.dtype)) * top, 16 * off_scale
+        )
         numbers = jnp.maximum(values, least)
         nodes = jnp.where(values > least, jnp.log(numbers / top), 2 * lowest_log_population(values.dtype))
         exponent = chain(functions.LOGARITHM, (0,), inside, numbers, one)
@@ -169,8 +173,3 @@ def _smooth_unless(value, undefined):
 def _smooth_unless_jvp(primals, tangents):
     value, undefined = primals
     return _smooth_unless(value, undefined), tangents[0] * jnp.where(undefined, jnp.nan, 1)
-
-
-def gibbs_source(hamiltonian, beta: ArrayLike) -> Source:
-    """The Gibbs state of a Hamiltonian matrix."""
-    return Source(jnp.asarray(hamiltonian), checked_beta(beta))

@@ -95,7 +95,7 @@ def measure(form: Jumps | Maps, source: Source, theta: Complex[Array, "dim dim"]
 
 def rates_of(sandwich) -> Float[Array, "dim dim"]:
     """`W_ij = <j|J^+(|i><i|)|j>`, from `j` to `i`, with columns that sum to zero."""
-    dim = int(round(sandwich.shape[-1] ** 0.5))
+    dim = round(sandwich.shape[-1] ** 0.5)
     between_levels = jnp.einsum("jjii->ij", sandwich.reshape(dim, dim, dim, dim)).real
     between_levels = between_levels * (1 - jnp.eye(dim, dtype=between_levels.dtype))
     return between_levels - jnp.diag(jnp.sum(between_levels, axis=0))
@@ -124,6 +124,21 @@ def _floors(form, reference: ReferenceState, here: Pieces, theta):
     def scaled(weight, shifted, matrix):
         return by_elements(weight, shifted, matrix) * mask
 
+    def logs(shifted):
+        return jnp.stack([jnp.swapaxes(w.log_weights(shifted), 0, 1).reshape(-1) for w in WEIGHTS])
+
+    base = logs(levels)
+
+    def moved_by(old, new, there):
+        """For each weight the change of `K - K^dagger`, squared and relative; a loop, to hold one matrix at a time."""
+
+        def one(pair):
+            before, after = (mask * jnp.exp((x[:, None] - x[None, :]) / 2) for x in pair)
+            change = after * new - before * old
+            return ratio(squared_norm(change - dagger(change)), squared_norm(before * old))
+
+        return jax.lax.map(one, (base, there))
+
     leaves, structure = jax.tree_util.tree_flatten(form)
     dim, complex_dtype = reference.dim, reference.basis.dtype
     sizes = np.cumsum([leaf.size * (1 + jnp.iscomplexobj(leaf)) for leaf in leaves] + [2 * dim**2, 2 * dim**2, dim])
@@ -139,14 +154,12 @@ def _floors(form, reference: ReferenceState, here: Pieces, theta):
         basis = reference.basis + matmul(reference.basis, (turn - dagger(turn)) / 2**0.5 + rounded)
         shifted = levels + reference.level_noise * parts[-1]
         there = pieces(moved, reference, basis)
-        changes = []
-        for old, new in ((here.dissipative, there.dissipative), (here.full, there.full)):
-            row = []
-            for weight in WEIGHTS:
-                change = scaled(weight, shifted, new) - scaled(weight, levels, old)
-                row.append(ratio(squared_norm(change - dagger(change)), squared_norm(scaled(weight, levels, old))))
-            changes.append(jnp.stack(row))
-        sigma, other = jnp.diag(reference.populations), jnp.diag(jax.nn.softmax(jnp.where(reference.support, shifted, -jnp.inf)))
+        after = logs(shifted)
+        changes = [moved_by(here.dissipative, there.dissipative, after), moved_by(here.full, there.full, after)]
+        sigma, other = (
+            jnp.diag(reference.populations),
+            jnp.diag(jax.nn.softmax(jnp.where(reference.support, shifted, -jnp.inf))),
+        )
         first, second = (m.reshape(-1).astype(complex_dtype) for m in (sigma, other))
         image = dagger(there.full) @ second - dagger(here.full) @ first
         changes.append(ratio(squared_norm(image), squared_norm(here.full)))
@@ -160,7 +173,7 @@ def _floors(form, reference: ReferenceState, here: Pieces, theta):
         changes.append((rates_of(there.sandwich) - rates_of(here.sandwich)) ** 2)
         return tuple(changes)
 
-    noise = jax.random.normal(jax.random.key(0), (_SAMPLES, int(sizes[-1])), levels.dtype)
+    noise = scatter(_SAMPLES * int(sizes[-1]), levels.dtype).reshape(_SAMPLES, -1)
     samples = jax.lax.map(sample, noise)
     spread = [_SAFETY * jnp.sqrt(jnp.mean(x, axis=0)) for x in samples]
     reversal = spread[3] if theta is not None else None
@@ -168,7 +181,20 @@ def _floors(form, reference: ReferenceState, here: Pieces, theta):
     # A sample can miss an element that only evaluation rounds: eps times a few products.
     least = 8 * eps
     floors = (spread[0] + least, spread[1] + least, spread[2] + least)
-    return (*floors, None if reversal is None else reversal + least, rate_noise + least * jnp.abs(rates_of(here.sandwich)))
+    return (
+        *floors,
+        None if reversal is None else reversal + least,
+        rate_noise + least * jnp.abs(rates_of(here.sandwich)),
+    )
+
+
+def scatter(count: int, dtype) -> Float[Array, " count"]:
+    """Fixed numbers of mean 0 and variance 1 without pattern, by a hash of their position: a few integer operations."""
+    x = jnp.arange(count, dtype=jnp.uint32) + jnp.uint32(0x9E3779B9)
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        x = (x ^ (x >> shift)) * jnp.uint32(factor)
+    x = x ^ (x >> 16)
+    return (x.astype(dtype) / 2**32 - 0.5) * 12**0.5
 
 
 def _shaped(noise, like):
@@ -239,7 +265,9 @@ def time_reversal_residual(
     Args:
         generator: in Lindblad form.
         theta: time reversal, `symmetry.Antiunitary`.
-        state: as for `balance_residual`, and so `beta` and `hamiltonian`.
+        state: as for `balance_residual`.
+        beta: as for `balance_residual`.
+        hamiltonian: as for `balance_residual`.
 
     Raises:
         ValueError: if `theta` acts on another space, or as for `balance_residual`.

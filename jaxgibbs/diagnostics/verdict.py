@@ -47,6 +47,7 @@ class Judgement(NamedTuple):
     undecidable: bool
     restricted: bool
     excess: float
+    tolerance: float
 
 
 def default_tolerance(dtype) -> float:
@@ -66,7 +67,7 @@ def judge(measurement: Measurement, tolerance: float | None) -> Judgement:
     violated = residual > max(tolerance, floor) or moving or excess > tolerance
     unknown = not np.isfinite(residual) or not np.isfinite(floor) or floor > np.sqrt(np.finfo(dtype).eps)
     restricted = not bool(np.all(measurement.reference.support))
-    return Judgement(violated, unknown and not violated, restricted, excess)
+    return Judgement(violated, unknown and not violated, restricted, excess, tolerance)
 
 
 def unequal_rates(measurement: Measurement) -> float:

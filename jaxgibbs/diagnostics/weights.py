@@ -61,9 +61,7 @@ class PowerWeight(AbstractWeight):
         return (1 - self.exponent) * log_populations[:, None] + self.exponent * log_populations[None, :]
 
     def root(self, exponent, nodes, sign):
-        left, right = (
-            self._power(exponent, nodes, sign * power / 2) for power in (1 - self.exponent, self.exponent)
-        )
+        left, right = (self._power(exponent, nodes, sign * power / 2) for power in (1 - self.exponent, self.exponent))
         return lambda x: matmul(matmul(left.astype(x.dtype), x), right.astype(x.dtype))
 
     def _power(self, exponent, nodes, power: float):
@@ -125,15 +123,13 @@ def as_weight(weight: AbstractWeight | float) -> AbstractWeight:
 def on_columns(function: Callable[[Matrices], Matrices], matrix: Matrices) -> Matrices:
     """`F M` for a map `F` of matrices and the matrix `M` of another on stacked columns."""
     size = matrix.shape[-1]
-    dim = int(round(size**0.5))
+    dim = round(size**0.5)
     images = jnp.swapaxes(jnp.swapaxes(matrix, -1, -2).reshape(size, dim, dim), -1, -2)
     images = function(images)
     return jnp.swapaxes(jnp.swapaxes(images, -1, -2).reshape(size, size), -1, -2)
 
 
-def between(
-    left: Callable[[Matrices], Matrices], matrix: Matrices, right: Callable[[Matrices], Matrices]
-) -> Matrices:
+def between(left: Callable[[Matrices], Matrices], matrix: Matrices, right: Callable[[Matrices], Matrices]) -> Matrices:
     """`F M G` for maps `F` and `G`, `G` given by its adjoint."""
     return dagger(on_columns(right, dagger(on_columns(left, matrix))))
 
