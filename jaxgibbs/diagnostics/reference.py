@@ -16,6 +16,7 @@ from jaxgibbs.equilibrium.state import checked_beta
 from jaxgibbs.linalg import dagger, eigh, functions, matmul
 from jaxgibbs.linalg.chains import chain
 from jaxgibbs.linalg.levels import exponents
+from jaxgibbs.linalg.undefined import nan_where
 from jaxgibbs.operators import as_operator
 from jaxgibbs.operators.dense import checked_matrix, hermitian_or_nan
 
@@ -55,12 +56,12 @@ class ReferenceState(eqx.Module):
 
     @property
     def populations(self) -> Float[Array, " dim"]:
-        """`p_i`, in the order of `basis`; zero outside the support."""
+        """`p_i`, in the order of `basis`; zero outside the support. Derivatives in the state are NaN: see `density_matrix`."""
         weights = jnp.exp(self.log_populations) * self.support
-        return weights / jnp.sum(weights)
+        return weights / jnp.sum(weights) * one_without_slope(self.exponent)
 
     def density_matrix(self) -> Complex[Array, "dim dim"]:
-        """`sigma`, in the basis of the generator; a constant for differentiation."""
+        """`sigma`, in the basis of the generator; derivatives in the state are NaN."""
         return matmul(self.basis * self.populations, dagger(self.basis))
 
 
@@ -173,3 +174,14 @@ def _smooth_unless(value, undefined):
 def _smooth_unless_jvp(primals, tangents):
     value, undefined = primals
     return _smooth_unless(value, undefined), tangents[0] * jnp.where(undefined, jnp.nan, 1)
+
+
+@jax.custom_jvp
+def one_without_slope(exponent):
+    """1, with a derivative that is NaN: what is read off level by level is not differentiable in the state here."""
+    return jnp.ones((), exponent.real.dtype)
+
+
+@one_without_slope.defjvp
+def _one_without_slope_jvp(primals, tangents):
+    return one_without_slope(*primals), nan_where(jnp.ones((), bool), jnp.sum(tangents[0].real))

@@ -26,7 +26,7 @@ from .modular import (
     pieces,
     weighted,
 )
-from .reference import ReferenceState, Source, reference_state, source_of
+from .reference import ReferenceState, Source, one_without_slope, reference_state, source_of
 from .weights import KMS, WEIGHTS, AbstractWeight, as_weight, between, by_elements
 
 _SAMPLES = 6
@@ -87,10 +87,9 @@ def measure(form: Jumps | Maps, source: Source, theta: Complex[Array, "dim dim"]
     weighted_pairs = [[weighted(w, reference, m) for m in (here.dissipative, here.full)] for w in WEIGHTS]
     squares, full = (jnp.stack([asymmetry(pair[k]) for pair in weighted_pairs]) for k in (0, 1))
     reversal = None if theta is None else _time_reversal(here.full, reference, theta)
+    rates = rates_of(here.sandwich) * one_without_slope(reference.exponent)
     floors = _floors(*jax.lax.stop_gradient((form, reference, here)), theta)
-    return Measurement(
-        squares, full, _stationarity(here.full, reference), reversal, rates_of(here.sandwich), *floors, reference
-    )
+    return Measurement(squares, full, _stationarity(here.full, reference), reversal, rates, *floors, reference)
 
 
 def rates_of(sandwich) -> Float[Array, "dim dim"]:

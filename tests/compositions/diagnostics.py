@@ -18,10 +18,8 @@ def generator(theta):
 
 
 def of_detailed_balance(theta):
-    reversal = symmetry.Antiunitary(np.eye(2))
-    report = jg.detailed_balance(generator(theta), beta=BETA, theta=reversal)
-    total = weigh(report.residuals) + weigh(report.squares) + weigh(report.full_residuals) + report.stationarity
-    return total + report.time_reversal_residual + weigh(report.currents)
+    report = jg.detailed_balance(generator(theta), beta=BETA)
+    return report.kms_residual + weigh(report.squares) + report.stationarity
 
 
 def of_residuals(theta):
