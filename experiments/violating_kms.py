@@ -105,10 +105,10 @@ def main(arguments=None) -> int:
 
     with report.figure(5.6, 4.2) as figure:
         axes = figure.subplots()
-        for (name, (residuals, floors)), color, marker in zip(
-            curves.items(), (BLUE, GREEN, VERMILION), "os^", strict=True
-        ):
-            axes.loglog(deltas, np.maximum(residuals, 1e-18), marker, ms=4, color=color, label=name, mfc="none")
+        marks = (("o", 3, BLUE), ("s", 7, GREEN), ("^", 5, VERMILION))
+        for (name, (residuals, floors)), (marker, size, color) in zip(curves.items(), marks, strict=True):
+            fill = color if marker == "o" else "none"
+            axes.loglog(deltas, np.maximum(residuals, 1e-18), marker, ms=size, color=color, label=name, mfc=fill)
             axes.loglog(deltas, floors, color=color, lw=1, ls=":")
         axes.plot([], [], color="0.3", lw=1, ls=":", label="floors")
         axes.legend(loc="upper left")
