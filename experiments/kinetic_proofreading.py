@@ -101,9 +101,12 @@ def main(arguments=None) -> int:
     with report.figure(8.0, 3.6) as figure:
         told, cost = figure.subplots(1, 2)
         told.semilogy(affinities, ratio, color=BLUE)
-        for height, name in ((DELTA, r"$e^{\Delta}$, equilibrium"), (2 * DELTA, r"$e^{2\Delta}$, two checks")):
+        for height, place, name in (
+            (DELTA, 0.78, r"$e^{\Delta}$, equilibrium"),
+            (2 * DELTA, 1.12, r"$e^{2\Delta}$, two checks"),
+        ):
             told.axhline(np.exp(height), color=BLACK, ls=":", lw=1, zorder=0)
-            told.text(30, np.exp(height) * 1.12, name, ha="right", fontsize=9)
+            told.text(30, np.exp(height) * place, name, ha="right", fontsize=9)
         told.set(
             xlabel=r"affinity $\Delta\mu/T$ of the fuel",
             ylabel="right : wrong activated",
