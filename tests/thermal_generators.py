@@ -64,11 +64,10 @@ def one_jump(levels, operator, beta, *, with_coherent=True):
     return jg.Lindbladian(coherent if with_coherent else np.zeros_like(coherent), [jump])
 
 
-def gaussian_filtered(levels, operator, beta, *, points=81):
+def gaussian_filtered(levels, operator, beta):
     """Chen, Kastoryano & Gilyen (2023) with the Gaussian weight, its frequency integral by the trapezoid rule."""
     levels = np.asarray(levels, float)
     gained = levels[:, None] - levels[None, :]
-    grid = np.linspace(-12 / beta, 10 / beta, points) + np.min(gained) * 0
     grid = np.arange(np.min(gained) - 10 / beta, np.max(gained) + 10 / beta, 1 / (4 * beta))
     step = grid[1] - grid[0]
     jumps, rates = [], []
@@ -104,13 +103,13 @@ def merry_go_round(forward, backward, size=3):
     return rates
 
 
-def reference_residual(generator, sigma, s, hamiltonian=None):
+def reference_residual(generator, sigma, s, hamiltonian=None, eigenbasis=None):
     """The residual by Kronecker products in the eigenbasis of `sigma` (NumPy), with `i [H, .]` taken off."""
     heisenberg = np.asarray(generator.to_dense()).conj().T
     one = np.eye(len(sigma))
     if hamiltonian is not None:
         heisenberg = heisenberg - 1j * (np.kron(one, hamiltonian) - np.kron(hamiltonian.T, one))
-    p, u = np.linalg.eigh(sigma)
+    p, u = np.linalg.eigh(sigma) if eigenbasis is None else eigenbasis
     turned = np.kron(u.T, u.conj().T) @ heisenberg @ np.kron(u.conj(), u)
     if s is None:
         logs = np.log(p)
