@@ -318,7 +318,7 @@ def test_derivatives_in_the_state_are_those_of_finite_differences(weight):
 
     slope, step = jax.jit(jax.grad(square)), 1e-5
     for x in (0.0, 0.3):
-        assert slope(x) == pytest.approx((square(x + step) - square(x - step)) / (2 * step), abs=1e-8)
+        assert slope(x) == pytest.approx(float(square(x + step) - square(x - step)) / (2 * step), abs=1e-8)
 
 
 def test_the_hamiltonian_of_the_generator_moves_with_the_state():
@@ -330,8 +330,8 @@ def test_the_hamiltonian_of_the_generator_moves_with_the_state():
         return diagnostics.squared_residual(jg.Lindbladian(h, jumps, rates), beta=1.5)
 
     slope, step = jax.jit(jax.grad(square)), 1e-5
-    assert slope(0.1) == pytest.approx((square(0.1 + step) - square(0.1 - step)) / (2 * step), abs=1e-8)
-    bend = (slope(0.1 + step) - slope(0.1 - step)) / (2 * step)
+    assert slope(0.1) == pytest.approx(float(square(0.1 + step) - square(0.1 - step)) / (2 * step), abs=1e-8)
+    bend = float(slope(0.1 + step) - slope(0.1 - step)) / (2 * step)
     assert jax.jit(jax.grad(jax.grad(square)))(0.1) == pytest.approx(bend, abs=1e-7)
 
 
