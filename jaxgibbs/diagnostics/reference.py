@@ -123,7 +123,7 @@ def reference_state(source: Source) -> ReferenceState:
     if source.beta is not None:
         beta = source.beta.astype(values.dtype)
         nodes = exponents(-jax.lax.stop_gradient(beta), values)[0]
-        finite = jnp.where(jnp.isinf(beta), 0, beta)
+        finite = _finite(beta)
         exponent = -finite * inside
         off_scale = jnp.abs(finite) * jnp.max(jnp.abs(values)) * eps
         level_noise = jnp.abs(nodes) * eps + jnp.where(is_exact, 0, off_scale)
@@ -162,6 +162,17 @@ def eigenbasis(matrix):
     vectors = vectors.astype(matrix.dtype)
     one = jnp.eye(matrix.shape[-1], dtype=matrix.dtype)
     return jnp.where(is_diagonal, diagonal, values), jnp.where(is_diagonal, one, vectors), is_diagonal
+
+
+@jax.custom_jvp
+def _finite(beta):
+    """`beta`, 0 where it is infinite, with derivatives that are NaN there."""
+    return jnp.where(jnp.isinf(beta), 0, beta)
+
+
+@_finite.defjvp
+def _finite_jvp(primals, tangents):
+    return _finite(*primals), tangents[0] * jnp.where(jnp.isinf(primals[0]), jnp.nan, 1)
 
 
 @jax.custom_jvp
