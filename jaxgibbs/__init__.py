@@ -1,6 +1,7 @@
 """Differentiable quantum statistical mechanics in JAX: Gibbs states, their derivatives and their multipliers."""
 
 from . import baths as baths
+from . import diagnostics as diagnostics
 from . import equilibrium as equilibrium
 from . import fitting as fitting
 from . import linalg as linalg
@@ -11,6 +12,7 @@ from . import symmetry as symmetry
 from . import units as units
 from ._solution import RESULTS as RESULTS
 from ._solution import Solution as Solution
+from .diagnostics import detailed_balance as detailed_balance
 from .equilibrium import Auto as Auto
 from .equilibrium import Exact as Exact
 from .equilibrium import GeneralizedGibbsState as GeneralizedGibbsState

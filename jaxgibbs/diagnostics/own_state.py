@@ -1,0 +1,123 @@
+"""The stationary state of a generator itself, and what it looks like: a Gibbs state, of which Hamiltonian, or driven."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Complex, Float
+
+from jaxgibbs.linalg import dagger, matmul, unvectorize, vectorize
+
+from .modular import Jumps, Maps, commutator, heisenberg, without_rounding
+from .reference import Source, eigenbasis
+from .residuals import Measurement, measure, rates_of, scatter
+
+
+class OwnState(eqx.Module):
+    """A generator against its own stationary state, in the eigenbasis of a Hamiltonian.
+
+    Attributes:
+        density_matrix: the stationary state, in the basis of the generator.
+        unique: whether it is the only one at this precision; all else is meaningless where it is not.
+        basis: eigenvectors of the Hamiltonian as columns, in which `populations` and `currents` are.
+        populations: of the levels of the Hamiltonian.
+        rates: the transition rates between these levels, columns that sum to zero.
+        beta: of the Gibbs state of the Hamiltonian that is nearest in `ln sigma`, by least squares; NaN for a multiple of 1.
+        misfit: `||-ln sigma - beta H|| / ||-ln sigma||`, multiples of the identity left out.
+        misfit_floor: what rounding of the stationary state makes of it.
+        measurement: residuals against the stationary state, and their floors.
+    """
+
+    density_matrix: Complex[Array, "dim dim"]
+    unique: Bool[Array, ""]
+    basis: Complex[Array, "dim dim"]
+    populations: Float[Array, " dim"]
+    rates: Float[Array, "dim dim"]
+    beta: Float[Array, ""]
+    misfit: Float[Array, ""]
+    misfit_floor: Float[Array, ""]
+    measurement: Measurement
+
+
+def own_state(form: Jumps | Maps, hamiltonian: Complex[Array, "dim dim"], theta=None) -> OwnState:
+    """Find the stationary state, measure the generator against it, and fit it by a Gibbs state of `hamiltonian`."""
+    basis, inside, sigma, noise, unique, is_exact = _stationary(form, hamiltonian)
+    measurement = measure(inside, Source(sigma, None, noise), None if theta is None else _turned(theta, basis))
+    beta, misfit, floor = _fitted(hamiltonian, basis, measurement, is_exact)
+    rates = _level_rates(inside)
+    return OwnState(
+        matmul(matmul(basis, sigma), dagger(basis)),
+        unique,
+        basis,
+        jnp.diagonal(sigma).real,
+        rates,
+        beta,
+        misfit,
+        floor,
+        measurement,
+    )
+
+
+def _turned(theta, basis):
+    return matmul(matmul(dagger(basis), theta), jnp.conj(basis))
+
+
+@eqx.filter_jit
+def _stationary(form, hamiltonian):
+    _, basis, is_exact = eigenbasis(hamiltonian)
+    inside = form.rotated(basis, is_exact)
+    sigma, noise, unique = steady_state(inside)
+    return basis, inside, sigma, noise, unique, is_exact
+
+
+def steady_state(form: Jumps | Maps):
+    """Solve `(L + |1/d>><<1|) sigma = 1/d`: the density matrix, its absolute rounding, and whether it is the only one.
+
+    The matrix is singular where there is more than one stationary state. A second right side, of the size of what rounding
+    changes in the first, gives the error.
+    """
+    dim, dtype = form.hamiltonian.shape[-1], form.hamiltonian.dtype
+    one = jnp.eye(dim, dtype=dtype)
+    eps = jnp.finfo(dtype).eps
+    _, dissipator, matrix = heisenberg(form, one, jnp.ones((), bool))
+    generator = dagger(dissipator + commutator(matrix, one))
+    scale = jnp.max(jnp.abs(generator))
+    generator = generator / jnp.where(scale > 0, scale, 1)  # 1/d is then of the size of the generator
+    mixed = vectorize(one / dim)
+    noise = eps * scatter(dim * dim, mixed.real.dtype).astype(dtype)
+    bordered = generator + jnp.outer(mixed, vectorize(one))
+    answers = jnp.linalg.solve(bordered, jnp.stack([mixed, noise], axis=1))
+    sigma, error = unvectorize(answers[:, 0]), jnp.max(jnp.abs(answers[:, 1]))
+    unique = jnp.isfinite(error) & (error < 1e-2)
+    sigma = (sigma + dagger(sigma)) / 2
+    sigma = sigma / jnp.where(unique, jnp.trace(sigma).real, 1)
+    return without_rounding(sigma, 16 * error * (1 - jnp.eye(dim))), error, unique
+
+
+@eqx.filter_jit
+def _fitted(hamiltonian, basis, measurement: Measurement, is_exact):
+    """Least squares of `-ln sigma` by `beta H + c` on the support of `sigma`."""
+    reference = measurement.reference
+    turn = matmul(basis, reference.basis)
+    h = matmul(matmul(dagger(turn), hamiltonian), turn)
+    kept = reference.support
+    count = jnp.sum(kept)
+    h = h * (kept[:, None] & kept[None, :])
+    diagonal = jnp.where(kept, jnp.diagonal(h).real, 0)
+    h = h - jnp.diag(jnp.where(kept, jnp.sum(diagonal) / count, 0))
+    target = jnp.where(kept, -reference.log_populations, 0)
+    target = jnp.where(kept, target - jnp.sum(target) / count, 0)
+    above, below = jnp.sum(jnp.diagonal(h).real * target), jnp.sum(h.real**2 + h.imag**2)
+    flat = below <= (64 * jnp.finfo(target.dtype).eps * jnp.max(jnp.abs(hamiltonian))) ** 2 * count
+    beta = jnp.where(flat, jnp.nan, above / jnp.where(flat, 1, below))
+    misfit = jnp.diag(target) - jnp.where(flat, 0, beta) * h
+    size = jnp.sqrt(jnp.sum(target**2))
+    noise = 4 * jnp.sqrt(jnp.sum(jnp.where(kept, reference.level_noise, 0) ** 2))
+    distance = jnp.sqrt(jnp.sum(misfit.real**2 + misfit.imag**2))
+    floor = noise + 64 * jnp.finfo(target.dtype).eps * (1 + jnp.abs(jnp.where(flat, 0, beta)) * jnp.sqrt(below))
+    return beta, distance / jnp.where(size > 0, size, 1), floor / jnp.where(size > noise, size, noise)
+
+
+@jax.jit
+def _level_rates(form):
+    one = jnp.eye(form.hamiltonian.shape[-1], dtype=form.hamiltonian.dtype)
+    return rates_of(form.in_basis(one, jnp.ones((), bool))[0])
