@@ -1,7 +1,9 @@
 """Differentiable quantum statistical mechanics in JAX: Gibbs states, their derivatives and their multipliers."""
 
+from . import dynamics as dynamics
 from . import equilibrium as equilibrium
 from . import fitting as fitting
+from . import information as information
 from . import linalg as linalg
 from . import models as models
 from . import open_systems as open_systems
@@ -36,3 +38,4 @@ from .fitting import fit_expectations as fit_expectations
 from .fitting import fit_model as fit_model
 from .fitting import fit_multipliers as fit_multipliers
 from .open_systems import Lindbladian as Lindbladian
+from .dynamics import evolve as evolve

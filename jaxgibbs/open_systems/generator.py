@@ -68,6 +68,16 @@ class AbstractGenerator(eqx.Module):
         adjoint_drift = dagger(drift)
         return lambda x: matmul(drift, x) + matmul(x, adjoint_drift) + jump(x)
 
+    def hermitian_map(self) -> Callable[[Matrix], Matrix]:
+        """`L` as a function of Hermitian matrices, with one product for the two of `linear_map`: their sum is `Y + Y^dagger`."""
+        drift, jump = -1j * self.effective_hamiltonian(), self.jump_map()
+
+        def apply(x):
+            half = matmul(drift, x)
+            return half + dagger(half) + jump(x)
+
+        return apply
+
     def adjoint_map(self) -> Callable[[Matrix], Matrix]:
         """`L^+`, the Heisenberg generator, as a function of any matrix."""
         drift, jump = -1j * self.effective_hamiltonian(), self.adjoint_jump_map()
