@@ -73,14 +73,15 @@ def thermodynamic_balance(
     betas: ArrayLike,
     *,
     hamiltonian: Any = None,
-    nodes: int = 6,
+    nodes: int = 8,
     method: AbstractEvolution | Auto = Auto(),
     throw: bool = True,
 ) -> Solution:
     """Evolve a state and account for its energy and entropy.
 
-    Between two times the currents are integrated by Gauss and Legendre's rule, exact for polynomials of degree `2 nodes - 1`. The first
-    interval is stretched, so that the logarithm with which entropy production diverges at a state without full rank is integrated too.
+    Between two times the currents are integrated by Gauss and Legendre's rule, exact for polynomials of degree
+    `2 nodes - 1`. The first interval is stretched, so that the logarithm with which entropy production diverges at a state
+    without full rank is integrated too.
 
     Args:
         generator: a generator, or a function of time that returns one; see `evolve`.
@@ -106,7 +107,8 @@ def thermodynamic_balance(
     betas = inexact(betas)
     if betas.shape not in {(), (len(now.baths),)}:
         raise ValueError(
-            f"`betas` must be a scalar or one inverse temperature for each of the {len(now.baths)} baths, but have shape {betas.shape}."
+            f"`betas` must be a scalar or one inverse temperature for each of the {len(now.baths)} baths, "
+            f"but have shape {betas.shape}."
         )
     fine, weights = _quadrature(times, nodes)
     solution = evolve(generator, rho, fine, method=method, throw=throw)

@@ -40,14 +40,14 @@ def evolve(
         generator: a generator, or a function of time that returns one: `lambda t: Lindbladian(h0 + f(t) * v, jumps, rates)`.
         rho: Hermitian, shape `(dim, dim)`.
         times: ascending, shape `(times,)`.
-        method: `Propagator()`, `Taylor()` or `RungeKutta()`. `Auto()` is the propagator up to dimension 4, above it Taylor's series,
-            and Runge-Kutta for functions of time.
+        method: `Propagator()`, `Taylor()` or `RungeKutta()`. `Auto()` is the propagator up to dimension 4, above it Taylor's
+            series, and Runge-Kutta for functions of time.
         throw: whether a numerical failure raises.
 
     Returns:
-        `Solution` with the states, shape `(times, dim, dim)`, as `value`. `error` is an estimate of the error of each state in the
-        Frobenius norm, shape `(times,)`: what the steps allowed adds up to. `stats` holds `steps`, the largest `trace_defect` and
-        the `lowest_eigenvalue` of the last state. Differentiable in the generator, the state and the times.
+        `Solution` with the states, shape `(times, dim, dim)`, as `value`; differentiable in generator, state and times. `error`
+        is an estimate for each state, in the Frobenius norm: the sum of what the steps allowed. `stats` holds `steps`, the
+        largest `trace_defect`, and the `lowest_eigenvalue` of the last state.
 
     Raises:
         ValueError: if `rho` is not Hermitian or of another shape, or `times` do not ascend (NaN under a trace).
@@ -85,11 +85,15 @@ def checked_times(times) -> Float[Array, " times"]:
     """Ascending times; NaN under a trace where they are not."""
     times = inexact(times)
     if times.ndim != 1 or len(times) == 0 or jnp.issubdtype(times.dtype, jnp.complexfloating):
-        raise ValueError(f"`times` must be a list of real numbers, but have shape {times.shape} and dtype {times.dtype}.")
+        raise ValueError(
+            f"`times` must be a list of real numbers, but have shape {times.shape} and dtype {times.dtype}."
+        )
     check_finite("times", times)
     ascending = jnp.all(jnp.diff(times) >= 0)
     if is_concrete(ascending) and not ascending:
-        raise ValueError("`times` must ascend from the time of the initial state, but a later one is smaller; sort them.")
+        raise ValueError(
+            "`times` must ascend from the time of the initial state, but a later one is smaller; sort them."
+        )
     return nan_unless(ascending, times)
 
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Int
 
+from jaxgibbs.linalg import dagger
 from jaxgibbs.open_systems import AbstractGenerator
 
 from .methods import Taylor
@@ -72,7 +73,9 @@ def _reach(terms, tolerance):
     norms = jnp.sqrt(jnp.sum(terms.real**2 + terms.imag**2, axis=(1, 2)))
     orders = jnp.arange(1, len(terms), dtype=norms.dtype)
     scale = jnp.where(norms[0] > 0, norms[0], 1)
-    largest = jnp.maximum(tolerance / jnp.finfo(norms.dtype).eps, 10)  # rounding of larger terms would exceed the tolerance
+    largest = jnp.maximum(
+        tolerance / jnp.finfo(norms.dtype).eps, 10
+    )  # rounding of larger terms would exceed the tolerance
     allowed = jnp.full(len(terms) - 1, 1.0, norms.dtype) * largest
     allowed = allowed.at[-2:].set(tolerance)
     positive = norms[1:] > 0
@@ -138,7 +141,8 @@ def _march(product, degree: int, max_steps: int, constants, rho, times, toleranc
     start = (*start, outputs, jnp.zeros(count + _TOGETHER, times.dtype))
     i, _, _, _, steps, _, outputs, errors = jax.lax.while_loop(unfinished, step, start)
     reached = jnp.arange(count) < i
-    states = jnp.where(reached[:, None, None], _joined(outputs[:count], dim), jnp.nan)
+    states = _joined(outputs[:count], dim)
+    states = jnp.where(reached[:, None, None], (states + dagger(states)) / 2, jnp.nan)
     return states, jnp.where(reached, errors[:count], jnp.inf), steps, i >= count
 
 

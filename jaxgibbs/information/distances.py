@@ -15,8 +15,8 @@ Scalar = Float[Array, ""]
 def trace_distance(rho: Inexact[Array, "dim dim"], sigma: Inexact[Array, "dim dim"]) -> Scalar:
     """`T = Tr|rho - sigma| / 2`, from 0 to 1: the largest difference of the probabilities of any event.
 
-    The derivative is `Tr[sign(rho - sigma) d rho] / 2`, with `sign(0) = 0`: where an eigenvalue of the difference vanishes it is the
-    middle of the possible ones.
+    The derivative is `Tr[sign(rho - sigma) d rho] / 2`, with `sign(0) = 0`: where an eigenvalue of the difference vanishes it
+    is the middle of the possible ones.
 
     Args:
         rho: a Hermitian matrix, shape `(dim, dim)`.

@@ -10,7 +10,6 @@ from jaxgibbs.linalg.undefined import nan_where
 
 from .states import checked_state, floored, is_above, on_diagonal, overlaps, populations, real_trace, rounding_of
 
-
 Scalar = Float[Array, ""]
 
 
