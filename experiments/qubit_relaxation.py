@@ -93,7 +93,7 @@ def _draw(figure, times, balance, distance, rate, produced, beginning) -> None:
     flow.plot(times[2:-1], entropy[2:-1], color=GREEN, label=r"$dS/dt$")
     flow.plot(times, -heat, color=PURPLE, label=r"$-\beta\,dQ/dt$")
     flow.axhline(0, color=BLACK, lw=0.8, ls=":")
-    flow.set(xlabel=r"time $t/T_1$", ylabel=r"rate $\times\,T_1$ (nats)", xlim=(0, times[-1]), ylim=(-0.4, 1.6))
+    flow.set(xlabel=r"time $t/T_1$", ylabel=r"rate $\times\,T_1$ (nats)", xlim=(0, times[-1]), ylim=(-0.12, 1.6))
     flow.legend(loc="upper right")
 
     states = np.asarray(balance.states)

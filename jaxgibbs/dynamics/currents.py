@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
@@ -50,6 +51,11 @@ def heat_currents(generator: AbstractGenerator, rho: ArrayLike, hamiltonian: Any
     """
     rho = checked_initial(rho, generator)
     matrix = _energy_operator(generator, hamiltonian)
+    return _heats(generator, rho, matrix)
+
+
+@eqx.filter_jit
+def _heats(generator, rho, matrix):
     heats = [real_trace(matrix, generator.dissipator(rho, bath)) for bath in generator.baths]
     return jnp.stack(heats) if heats else jnp.zeros(0, rho.real.dtype)
 

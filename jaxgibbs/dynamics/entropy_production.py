@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
@@ -26,7 +27,12 @@ def entropy_rate(generator: AbstractGenerator, rho: ArrayLike) -> Float[Array, "
         ValueError: if `rho` is not a state of the space of the generator (NaN under a trace).
     """
     rho = checked_initial(rho, generator)
-    return _flow(generator, checked_state("rho", rho), None)
+    return _whole_flow(generator, checked_state("rho", rho))
+
+
+@eqx.filter_jit
+def _whole_flow(generator: AbstractGenerator, state):
+    return _flow(generator, state, None)
 
 
 def entropy_production(
@@ -63,14 +69,19 @@ def entropy_production(
             f"{(dim, dim)} or {(count, dim, dim)}, but have shape {references.shape}."
         )
     state = checked_state("rho", rho)
-    flows = [_flow(generator, state, bath) for bath in generator.baths]
-    flows = jnp.stack(flows) if flows else jnp.zeros(0, rho.real.dtype)
+    flows = _flows(generator, state)
     if references.ndim <= 1:
         return flows - _clausius(references, heat_currents(generator, rho, hamiltonian))
     states = jnp.broadcast_to(references, (count, dim, dim))
     return flows + jnp.stack(
         [_against(generator.dissipator(rho, bath), states[k]) for k, bath in enumerate(generator.baths)]
     )
+
+
+@eqx.filter_jit
+def _flows(generator: AbstractGenerator, state):
+    flows = [_flow(generator, state, bath) for bath in generator.baths]
+    return jnp.stack(flows) if flows else jnp.zeros(0, state.matrix.real.dtype)
 
 
 def _clausius(betas, heats):

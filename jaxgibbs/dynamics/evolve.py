@@ -106,7 +106,10 @@ def checked_initial(rho, generator: AbstractGenerator):
             "map over a batch with `jax.vmap`."
         )
     check_hermitian("rho", rho)
-    return hermitian_or_nan(rho.astype(jnp.result_type(rho.dtype, generator.dtype)))
+    return _hermitian(rho.astype(jnp.result_type(rho.dtype, generator.dtype)))
+
+
+_hermitian = jax.jit(hermitian_or_nan)
 
 
 def chosen_method(method: Any, dim: int, driven: bool) -> AbstractEvolution:

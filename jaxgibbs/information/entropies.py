@@ -30,7 +30,7 @@ def von_neumann_entropy(rho: Inexact[Array, "dim dim"]) -> Scalar:
         >>> print(f"{jg.information.von_neumann_entropy([[0.5, 0.0], [0.0, 0.5]]):.4f}")
         0.6931
     """
-    return _entropy(checked_state("rho", rho))
+    return _compiled_entropy(checked_state("rho", rho))
 
 
 def relative_entropy(rho: Inexact[Array, "dim dim"], sigma: Inexact[Array, "dim dim"]) -> Scalar:
@@ -57,7 +57,7 @@ def relative_entropy(rho: Inexact[Array, "dim dim"], sigma: Inexact[Array, "dim 
         raise ValueError(
             f"`sigma` must have the shape {rho.matrix.shape} of `rho`, but has shape {sigma.matrix.shape}."
         )
-    return _relative(rho, sigma)
+    return _compiled_relative(rho, sigma)
 
 
 @jax.custom_jvp
@@ -107,6 +107,9 @@ def _relative_jvp(primals, tangents):
     value = _relative(rho, sigma)
     _, slope = jax.jvp(by_matrices, (rho.matrix, sigma.matrix), (d_rho.matrix, d_sigma.matrix))
     return value, nan_where(jnp.isinf(value), slope)
+
+
+_compiled_entropy, _compiled_relative = jax.jit(_entropy), jax.jit(_relative)
 
 
 def entropy_flow(

@@ -6,6 +6,7 @@ rotated basis is none. An eigenvalue that is negative beyond rounding, as a solv
 magnitude: that is how well it is known.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
@@ -23,15 +24,22 @@ def checked_state(name: str, matrix) -> Decomposition:
     matrix = matrix if hasattr(matrix, "dtype") else np.asarray(matrix)
     check_hermitian(name, matrix)
     matrix = jnp.asarray(matrix)
-    d = decompose(matrix if jnp.issubdtype(matrix.dtype, jnp.inexact) else matrix.astype(jnp.result_type(float)))
-    lowest, scale = jnp.min(d.eigenvalues), jnp.max(jnp.abs(d.eigenvalues))
-    positive = lowest >= -(jnp.finfo(d.eigenvalues.dtype).eps ** (1 / 3)) * scale
+    matrix = matrix if jnp.issubdtype(matrix.dtype, jnp.inexact) else matrix.astype(jnp.result_type(float))
+    state, positive, lowest = _decomposed(matrix)
     if is_concrete(positive) and not positive:
         raise ValueError(
             f"`{name}` must be positive semidefinite, but its lowest eigenvalue is {float(lowest):.3g}; "
             "a state has none below zero: project it, or ask its solver for a smaller tolerance."
         )
-    return Decomposition(d.matrix, jnp.where(positive, d.eigenvalues, jnp.nan), d.eigenvectors)
+    return state
+
+
+@jax.jit
+def _decomposed(matrix):
+    d = decompose(matrix)
+    lowest, scale = jnp.min(d.eigenvalues), jnp.max(jnp.abs(d.eigenvalues))
+    positive = lowest >= -(jnp.finfo(d.eigenvalues.dtype).eps ** (1 / 3)) * scale
+    return Decomposition(d.matrix, jnp.where(positive, d.eigenvalues, jnp.nan), d.eigenvectors), positive, lowest
 
 
 def rounding_of(matrix: Inexact[Array, "dim dim"], vectors: Inexact[Array, "dim dim"]) -> Float[Array, " dim"]:

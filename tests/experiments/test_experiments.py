@@ -17,6 +17,8 @@ QUESTIONS = (
     "heat_flow_across_infinite_temperature",
     "maximum_entropy_tomography",
     "free_fermion_chains",
+    "qubit_relaxation",
+    "finite_bath",
 )
 
 
