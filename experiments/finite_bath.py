@@ -134,7 +134,7 @@ def _draw(figure, times, found, summary) -> None:
         xlabel=r"time $tJ/\hbar$",
         ylabel=r"$\langle\uparrow|\rho_S|\uparrow\rangle$",
         xlim=(0, times[-1]),
-        ylim=(0, 1.25),
+        ylim=(0.2, 0.72),
     )
     course.legend(loc="upper right", ncols=4)
     marks = {"bare": ("o", ":"), "bare, fitted": ("s", ":"), "reduced": ("o", "-"), "reduced, fitted": ("s", "-")}

@@ -73,7 +73,7 @@ class RungeKutta(AbstractEvolution):
 
     relative: Float[Array, ""] | None = eqx.field(converter=_tolerance, default=None)
     absolute: Float[Array, ""] | None = eqx.field(converter=_tolerance, default=None)
-    solver: Any = eqx.field(static=True, default=None)
+    solver: Any = None
     max_steps: int = eqx.field(static=True, default=4096)
     forward: bool = eqx.field(static=True, default=False)
 
