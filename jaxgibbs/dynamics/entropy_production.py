@@ -87,7 +87,7 @@ def _flows(generator: AbstractGenerator, state):
 def _clausius(betas, heats):
     """`beta_a dQ_a / dt`; nothing at `beta = inf` where no heat flows."""
     still = (heats == 0) & jnp.isinf(betas)
-    return jnp.where(still, 0, jnp.where(still, 0, betas) * heats).astype(heats.dtype)
+    return jnp.where(still, 0, betas).astype(heats.dtype) * heats
 
 
 def _against(change, sigma):

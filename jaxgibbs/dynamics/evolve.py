@@ -144,18 +144,18 @@ def _path(generator, rho, times, method, equal: bool):
         path = evolve_by_taylor(generator, rho, times, method)
     else:
         path = evolve_by_runge_kutta(lambda t: generator, rho, times, method)
-    return _judged(path, rho)
+    return _judged(path, rho, times)
 
 
 def _driven_path(generator, rho, times, method):
-    return _judged(evolve_by_runge_kutta(generator, rho, times, method), rho)
+    return _judged(evolve_by_runge_kutta(generator, rho, times, method), rho, times)
 
 
-def _judged(path, rho):
+def _judged(path, rho, times):
     states = jax.lax.stop_gradient(path.states)
     traces = jnp.trace(states, axis1=1, axis2=2).real
     finite = jnp.all(jnp.isfinite(states))
-    input_finite = jnp.all(jnp.isfinite(rho))
+    input_finite = jnp.all(jnp.isfinite(rho)) & jnp.all(jnp.isfinite(times))
     result = RESULTS.where(finite, RESULTS.optimal, RESULTS.nonfinite)
     result = RESULTS.where(path.finished | ~input_finite, result, RESULTS.max_steps_reached)
     last = jnp.where(jnp.isfinite(states[-1]), states[-1], 0)

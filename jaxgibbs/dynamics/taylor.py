@@ -20,7 +20,7 @@ _TOGETHER = 8  # states that are summed at once
 
 
 class Path(NamedTuple):
-    """States at the times asked for, NaN where they were not reached."""
+    """States at the times asked for, NaN where they were not reached; `finished` unless the steps ran out."""
 
     states: States
     errors: Float[Array, " times"]
@@ -92,11 +92,12 @@ def _error_at(norms, x):
 
 
 def _first_unit(apply, rho, times):
-    """A unit of time in which the first derivative is about the state, at most the whole time."""
+    """A unit of time in which the first derivative is about the state, at most the whole time; NaN if something is."""
     span = jnp.maximum(times[-1] - times[0], jnp.finfo(times.dtype).tiny)
     size, speed = jnp.linalg.norm(rho), jnp.linalg.norm(apply(rho))
     quick = speed * span > size
-    return jnp.where(quick, size / jnp.where(quick, speed, 1), span)
+    unit = jnp.where(quick, size / jnp.where(quick, speed, 1), span)
+    return jnp.where(jnp.isfinite(speed + jnp.sum(times)), unit, jnp.nan)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
@@ -109,7 +110,7 @@ def _march(product, degree: int, max_steps: int, constants, rho, times, toleranc
         return product(x, *constants)
 
     def unfinished(carry):
-        return (carry[0] < count) & (carry[4] < max_steps)
+        return (carry[0] < count) & (carry[4] < max_steps) & jnp.isfinite(carry[3])
 
     def step(carry):
         i, t, rho, unit, steps, error, outputs, errors = carry
@@ -139,11 +140,11 @@ def _march(product, degree: int, max_steps: int, constants, rho, times, toleranc
     outputs = jnp.zeros((count + _TOGETHER, 2 * dim * dim), times.dtype).at[0].set(_split(rho[None])[0])
     start = (jnp.asarray(1), times[0], rho, _first_unit(apply, rho, times), jnp.asarray(0), zero)
     start = (*start, outputs, jnp.zeros(count + _TOGETHER, times.dtype))
-    i, _, _, _, steps, _, outputs, errors = jax.lax.while_loop(unfinished, step, start)
+    i, _, _, unit, steps, _, outputs, errors = jax.lax.while_loop(unfinished, step, start)
     reached = jnp.arange(count) < i
     states = _joined(outputs[:count], dim)
     states = jnp.where(reached[:, None, None], (states + dagger(states)) / 2, jnp.nan)
-    return states, jnp.where(reached, errors[:count], jnp.inf), steps, i >= count
+    return states, jnp.where(reached, errors[:count], jnp.inf), steps, (i >= count) | jnp.isnan(unit)
 
 
 def _walk(product, degree: int, max_steps: int, constants, rho, times, tolerance):
@@ -171,15 +172,15 @@ def _walk(product, degree: int, max_steps: int, constants, rho, times, tolerance
         return carry, (carry[2], carry[5], jnp.asarray(count))
 
     def event(carry, _):
-        return jax.lax.cond(carry[0] < count, step, skip, carry)
+        return jax.lax.cond((carry[0] < count) & jnp.isfinite(carry[3]), step, skip, carry)
 
     unit = fixed(_first_unit(apply, rho, times))
     start = (jnp.asarray(1), times[0], rho, unit, jnp.asarray(0), jnp.zeros_like(unit))
-    (i, _, _, _, steps, _), (visited, made, slots) = jax.lax.scan(event, start, None, length=max_steps + count - 1)
+    (i, _, _, unit, steps, _), (visited, made, slots) = jax.lax.scan(event, start, None, length=max_steps + count - 1)
     # what did not arrive anywhere goes to a last place that is cut off
     states = jnp.full((count + 1, *rho.shape), jnp.nan, rho.dtype).at[0].set(rho).at[slots].set(visited)[:count]
     errors = jnp.full(count + 1, jnp.inf, unit.dtype).at[0].set(0).at[slots].set(made)[:count]
-    return states, fixed(errors), steps, i >= count
+    return states, fixed(errors), steps, (i >= count) | jnp.isnan(unit)
 
 
 @_march.defjvp

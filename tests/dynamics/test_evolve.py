@@ -148,6 +148,7 @@ def test_derivatives_of_every_kind(method):
     np.testing.assert_allclose(second, jax.grad(jax.grad(total(exact)))(*at), atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forward", [False, True])
 def test_derivatives_by_runge_kutta(forward):
     method = RungeKutta(forward=forward, max_steps=256)
@@ -223,8 +224,9 @@ def test_out_of_steps():
         jg.evolve(qubit(W, [0.4], [BETA]), PLUS, [0.0, 50.0], method=RungeKutta(max_steps=3))
 
 
-def test_what_is_not_finite_or_not_ascending_under_a_trace_is_nan():
-    evolved = jax.jit(lambda rho, times: jg.evolve(qubit(W, [0.4], [BETA]), rho, times, throw=False))
+@pytest.mark.parametrize("method", [Propagator(), Taylor()], ids=lambda m: type(m).__name__)
+def test_what_is_not_finite_or_not_ascending_under_a_trace_is_nan(method):
+    evolved = jax.jit(lambda rho, times: jg.evolve(qubit(W, [0.4], [BETA]), rho, times, method=method, throw=False))
     for rho, times in ((np.full((2, 2), np.nan), TIMES[:3]), (PLUS, TIMES[2::-1]), (SX + 1j * SX, TIMES[:3])):
         solution = evolved(rho + 0j, times)
         assert np.all(np.isnan(solution.value[1:]))
