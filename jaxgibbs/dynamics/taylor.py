@@ -14,7 +14,7 @@ from jaxgibbs.open_systems import AbstractGenerator
 from .methods import Taylor
 
 States = Complex[Array, "times dim dim"]
-_LARGEST_GROWTH = 8.0  # of a step over the one before; its powers must not overflow
+_LARGEST_GROWTH = 8.0  # of a step over the one before; less where its powers would overflow
 _WHERE_OVERFLOWN = 1e-3  # the next unit, where the terms did
 _TOGETHER = 8  # states that are summed at once
 
@@ -81,7 +81,8 @@ def _reach(terms, tolerance):
     positive = norms[1:] > 0
     safe = jnp.where(positive, norms[1:], 1)
     roots = jnp.exp((jnp.log(allowed) + jnp.log(scale) - jnp.log(safe)) / orders)
-    reach = jnp.minimum(jnp.min(jnp.where(positive, roots, jnp.inf)), _LARGEST_GROWTH)
+    longest = min(_LARGEST_GROWTH, float(jnp.finfo(norms.dtype).max) ** (0.5 / len(orders)))
+    reach = jnp.minimum(jnp.min(jnp.where(positive, roots, jnp.inf)), longest)
     return jnp.where(jnp.all(jnp.isfinite(norms)), reach, 0), norms
 
 
