@@ -112,7 +112,7 @@ def thermodynamic_balance(
         )
     fine, weights = _quadrature(times, nodes)
     solution = evolve(generator, rho, fine, method=method, throw=throw)
-    readings = jax.vmap(lambda t, state: _readings(generator, hamiltonian, betas, t, state))
+    readings = jax.jit(jax.vmap(lambda t, state: _readings(generator, hamiltonian, betas, t, state)))
     at_times = jnp.arange(len(times)) * (nodes + 1)
     flows = readings(fine, solution.value)
     states = solution.value[at_times]
@@ -120,7 +120,7 @@ def thermodynamic_balance(
     def read(t, state):
         return energy(generator_at(generator, t), state, _at(hamiltonian, t)), von_neumann_entropy(state)
 
-    internal, entropy = jax.vmap(read)(fine[at_times], states)
+    internal, entropy = jax.jit(jax.vmap(read))(fine[at_times], states)
     betas = jnp.broadcast_to(betas, (len(now.baths),)).astype(internal.dtype)
     heats, power, production = (x[at_times] for x in flows)
     heat, work, produced = (_integrated(x, weights, nodes) for x in flows)
