@@ -2,8 +2,10 @@
 
 from . import baths as baths
 from . import diagnostics as diagnostics
+from . import dynamics as dynamics
 from . import equilibrium as equilibrium
 from . import fitting as fitting
+from . import information as information
 from . import linalg as linalg
 from . import models as models
 from . import open_systems as open_systems
@@ -44,3 +46,4 @@ from .open_systems import mixing_time as mixing_time
 from .open_systems import slow_modes as slow_modes
 from .open_systems import spectral_gap as spectral_gap
 from .open_systems import steady_state as steady_state
+from .dynamics import evolve as evolve

@@ -81,8 +81,7 @@ def contests(quick: bool) -> dict[str, list[Row]]:
     table[f"its gradient in the couplings, chain of {size['sites']}"] = [
         Row("jaxgibbs", "ours:ftlm_gradient", size),
     ]
-    table.update(steady_contests(quick))
-    return table
+    return table | steady_contests(quick) | evolution_contests(quick)
 
 
 def steady_contests(quick: bool) -> dict[str, list[Row]]:
@@ -127,11 +126,32 @@ def steady_contests(quick: bool) -> dict[str, list[Row]]:
     return table
 
 
+def evolution_contests(quick: bool) -> dict[str, list[Row]]:
+    """States along time: against QuTiP, dynamiqs, diffrax and SciPy's exponential action."""
+    table: dict[str, list[Row]] = {}
+    size = {"sites": 3 if quick else 5}
+    table[f"damped chain of {size['sites']} to t = 20, 101 times"] = [
+        Row("scipy expm_multiply", "peers:scipy_evolution", size),
+        Row("qutip adams", "peers:qutip_evolution", size | {"method": "adams"}),
+        Row("qutip vern9", "peers:qutip_evolution", size | {"method": "vern9"}),
+        Row("dynamiqs dense", "peers:dynamiqs_evolution", size | {"diagonals": False}),
+        Row("dynamiqs dia", "peers:dynamiqs_evolution", size | {"diagonals": True}),
+        Row("diffrax by hand", "peers:diffrax_evolution", size),
+        Row("jaxgibbs", "ours:evolution", size | {"compiled": False}),
+        Row("jaxgibbs, compiled", "ours:evolution", size | {"compiled": True}),
+    ]
+    table[f"its gradient in {2 * size['sites']} rates, damped chain of {size['sites']}"] = [
+        Row("jaxgibbs", "ours:evolution_gradient", size),
+    ]
+    return table
+
+
 OFF_THE_SHELF = {"numpy", "torch", "qutip", "torch autograd", "scipy hybr", "scipy CSR", "quspin"}
 OFF_THE_SHELF |= {
     f"qutip {name}" for name in ("spsolve", "gmres, ILU", "bicgstab, ILU", "power", "eigen", "dense", "loop")
 }
 OFF_THE_SHELF |= {"qutip differences", "qutip gmres differences"}
+OFF_THE_SHELF |= {"scipy expm_multiply", "qutip adams", "qutip vern9", "dynamiqs dense", "dynamiqs dia"}
 
 
 def ratio(timing: Timing, timings: list[Timing]) -> float:

@@ -160,3 +160,30 @@ def ftlm_gradient(sites: int):
     )
     slope = jax.jit(jax.grad(lambda h: jg.log_partition(h, 1.0, method=method)))
     return lambda: slope(hamiltonian).couplings["coupling"]
+
+
+def evolution(sites: int, compiled: bool = True):
+    """<S^z> of a damped chain at 101 times, by Taylor's series; called as it is, or inside a compiled program."""
+    hamiltonian, jumps, rates, observable = workloads.damped_chain(sites)
+    generator = jg.Lindbladian(hamiltonian, jumps, rates)
+    rho, times, observable = jnp.asarray(workloads.all_up(sites)), jnp.asarray(workloads.TIMES), jnp.asarray(observable)
+
+    def means(generator, rho, times):
+        return jnp.sum(jg.evolve(generator, rho, times).value.real * observable, axis=(1, 2))
+
+    call = jax.jit(means) if compiled else means
+    return lambda: call(generator, rho, times)
+
+
+def evolution_gradient(sites: int):
+    """The gradient of the last <S^z> in all rates."""
+    hamiltonian, jumps, rates, observable = workloads.damped_chain(sites)
+    rho, times = jnp.asarray(workloads.all_up(sites)), jnp.asarray(workloads.TIMES[[0, -1]])
+
+    def last(rates):
+        generator = jg.Lindbladian(hamiltonian, jumps, rates)
+        states = jg.evolve(generator, rho, times, method=jg.dynamics.Taylor(max_steps=64)).value
+        return jnp.sum(states[-1].real * observable)
+
+    slope = jax.jit(jax.grad(last))
+    return lambda: slope(jnp.asarray(rates))

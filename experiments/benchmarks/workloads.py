@@ -163,3 +163,31 @@ def steady_model(kind: str, size: int):
 def steady_points(count: int) -> np.ndarray:
     """Parameters of the chain around its point."""
     return STEADY_POINT["chain"] * np.random.default_rng(5).uniform(0.8, 1.2, (count, 5))
+
+
+TIMES = np.linspace(0.0, 20.0, 101)
+
+
+def damped_chain(sites: int) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray]:
+    """`(H, jumps, rates, observable)`: an XXZ chain in a tilted field with decay and dephasing on every site; the mean S^z."""
+    sx, sz, down = np.array([[0, 0.5], [0.5, 0]]), np.diag([0.5, -0.5]), np.array([[0.0, 0.0], [1.0, 0.0]])
+    isy = np.array([[0, 0.5], [-0.5, 0]])  # i S^y, real
+
+    def at(matrix, site):
+        return np.kron(np.kron(np.eye(2**site), matrix), np.eye(2 ** (sites - 1 - site)))
+
+    bonds = [
+        at(sx, i) @ at(sx, i + 1) - at(isy, i) @ at(isy, i + 1) + 0.7 * at(sz, i) @ at(sz, i + 1)
+        for i in range(sites - 1)
+    ]
+    fields = [0.8 * (at(sx, i) + 0.3 * at(sz, i)) for i in range(sites)]
+    jumps = [at(down, i) for i in range(sites)] + [at(sz, i) for i in range(sites)]
+    rates = np.array([0.5] * sites + [0.2] * sites)
+    return sum(bonds) + sum(fields), jumps, rates, sum(at(sz, i) for i in range(sites)) / sites
+
+
+def all_up(sites: int) -> np.ndarray:
+    """The state with every spin up."""
+    rho = np.zeros((2**sites, 2**sites), complex)
+    rho[0, 0] = 1
+    return rho

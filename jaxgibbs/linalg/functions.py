@@ -35,7 +35,18 @@ def _sqrt_pair(x: Array, y: Array) -> Array:
     return 1 / (jnp.sqrt(x) + jnp.sqrt(y))
 
 
+def _x_log_x(x: Array) -> Array:
+    return x * jnp.log(x)
+
+
+def _x_log_x_pair(x: Array, y: Array) -> Array:
+    """`ln x + y log[x, y]` for `x >= y`."""
+    larger, smaller = jnp.maximum(x, y), jnp.minimum(x, y)
+    return jnp.log(larger) + smaller * _log_pair(larger, smaller)
+
+
 LOGARITHM = Analytic(jnp.log, _distance_to_zero, _log_pair)
+X_LOG_X = Analytic(_x_log_x, _distance_to_zero, _x_log_x_pair)
 SQUARE_ROOT = Analytic(jnp.sqrt, _distance_to_zero, _sqrt_pair)
 
 
@@ -188,3 +199,16 @@ def _magnitude(x: Array) -> Array:
 
 
 SIGN = Analytic(_sign, _magnitude, _sign_pair)
+
+
+def _absolute(x: Array) -> Array:
+    return jnp.where(x.real < 0, -x, x)
+
+
+def _absolute_pair(x: Array, y: Array) -> Array:
+    """The sign of equal nodes; 0, the middle of the subdifferential, where both are 0."""
+    same = jnp.sign(x) * jnp.sign(y) >= 0
+    return jnp.where(same, jnp.sign(x + y), (jnp.abs(x) - jnp.abs(y)) / jnp.where(same, 1, x - y))
+
+
+ABSOLUTE = Analytic(_absolute, _magnitude, _absolute_pair)

@@ -68,6 +68,19 @@ class AbstractGenerator(eqx.Module):
         adjoint_drift = dagger(drift)
         return lambda x: matmul(drift, x) + matmul(x, adjoint_drift) + jump(x)
 
+    def hermitian_map(self) -> Callable[[Matrix], Matrix]:
+        """`L` as a function of Hermitian matrices, `Y + Y^dagger`: one product for the two of `linear_map`.
+
+        The answer is Hermitian to the last digit. An anti-Hermitian part left to rounding would grow under repeated use.
+        """
+        drift, jump = -1j * self.effective_hamiltonian(), self.jump_map()
+
+        def apply(x):
+            half = matmul(drift, x) + jump(x) / 2
+            return half + dagger(half)
+
+        return apply
+
     def adjoint_map(self) -> Callable[[Matrix], Matrix]:
         """`L^+`, the Heisenberg generator, as a function of any matrix."""
         drift, jump = -1j * self.effective_hamiltonian(), self.adjoint_jump_map()

@@ -20,6 +20,8 @@ QUESTIONS = (
     "merry_go_round",
     "violating_kms",
     "kinetic_proofreading",
+    "qubit_relaxation",
+    "finite_bath",
 )
 
 

@@ -53,6 +53,10 @@ def test_the_map_and_its_adjoint_are_those_of_the_written_out_matrix(name):
     np.testing.assert_allclose(generator.to_dense(), expected, atol=1e-14)
     np.testing.assert_allclose(vectorize(generator(x)), expected @ vectorize(x), atol=1e-13)
     np.testing.assert_allclose(vectorize(generator.adjoint(x)), expected.conj().T @ vectorize(x), atol=1e-13)
+    hermitian = x + x.conj().T
+    image = generator.hermitian_map()(jnp.asarray(hermitian))
+    np.testing.assert_allclose(image, generator(hermitian), atol=1e-13)
+    np.testing.assert_array_equal(image, image.conj().T)
     np.testing.assert_allclose(generator.adjoint(np.eye(len(hamiltonian))), 0, atol=1e-14)
     np.testing.assert_allclose(
         generator.dissipator(x), generator(x) + 1j * (hamiltonian @ x - x @ hamiltonian), atol=1e-13

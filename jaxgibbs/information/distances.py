@@ -1,0 +1,70 @@
+"""How far apart two states are."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Inexact
+
+from jaxgibbs._errors import check_hermitian
+from jaxgibbs.linalg import Decomposition, dagger, decompose, matmul, matrix_function
+from jaxgibbs.linalg.functions import ABSOLUTE, SQUARE_ROOT
+
+from .states import checked_state
+
+Scalar = Float[Array, ""]
+
+
+def trace_distance(rho: Inexact[Array, "dim dim"], sigma: Inexact[Array, "dim dim"]) -> Scalar:
+    """`T = Tr|rho - sigma| / 2`, from 0 to 1: the largest difference of the probabilities of any event.
+
+    The derivative is `Tr[sign(rho - sigma) d rho] / 2`, with `sign(0) = 0`: where an eigenvalue of the difference vanishes it
+    is the middle of the possible ones.
+
+    Args:
+        rho: a Hermitian matrix, shape `(dim, dim)`.
+        sigma: a Hermitian matrix of the same shape.
+
+    Raises:
+        ValueError: if a matrix is not Hermitian, or their shapes differ.
+    """
+    rho, sigma = jnp.asarray(rho), jnp.asarray(sigma)
+    check_hermitian("rho", rho)
+    check_hermitian("sigma", sigma)
+    _check_shapes(rho, sigma)
+    return _trace_norm(rho - sigma) / 2
+
+
+def fidelity(rho: Inexact[Array, "dim dim"], sigma: Inexact[Array, "dim dim"]) -> Scalar:
+    """`F = (Tr|sqrt(rho) sqrt(sigma)|)^2`, from 0 to 1; `|<a|b>|^2` of pure states.
+
+    Derivatives in a state need it of full rank: NaN or infinite elsewhere.
+
+    Args:
+        rho: a density matrix, shape `(dim, dim)`.
+        sigma: a density matrix of the same shape.
+
+    Raises:
+        ValueError: if a state is not Hermitian or not positive semidefinite (NaN under a trace), or their shapes differ.
+
+    Reference: Uhlmann, Rep. Math. Phys. 9, 273 (1976).
+    """
+    a, b = checked_state("rho", rho), checked_state("sigma", sigma)
+    _check_shapes(a.matrix, b.matrix)
+    dtype = jnp.result_type(a.matrix, b.matrix)
+    product = matmul(_root(a).astype(dtype), _root(b).astype(dtype))
+    zero = jnp.zeros_like(product)
+    # singular values are eigenvalues of this, and keep the accuracy that those of `product product^dagger` lose
+    dilated = jnp.block([[zero, product], [dagger(product), zero]])
+    return (_trace_norm(dilated) / 2) ** 2
+
+
+def _root(state: Decomposition):
+    nodes = jnp.maximum(state.eigenvalues, 0)
+    return matrix_function(SQUARE_ROOT, Decomposition(state.matrix, nodes, state.eigenvectors))
+
+
+def _trace_norm(matrix):
+    return jnp.trace(matrix_function(ABSOLUTE, decompose(matrix))).real
+
+
+def _check_shapes(rho, sigma):
+    if rho.shape != sigma.shape:
+        raise ValueError(f"`sigma` must have the shape {rho.shape} of `rho`, but has shape {sigma.shape}.")

@@ -1,0 +1,84 @@
+"""A density matrix and its spectrum: what counts as zero, and logarithms that know it.
+
+An eigenvalue is zero where it is below what rounding of the matrix elements makes of it, `|q_j| <= 4 d eps <v_j| |rho| |v_j>` with
+elementwise absolute values. So a population of 1e-40 on the diagonal is a population, and one of 1e-17 of a pure state in a
+rotated basis is none. An eigenvalue that is negative beyond rounding, as a solver with a tolerance leaves it, stands for its
+magnitude: that is how well it is known.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Inexact
+
+from jaxgibbs._errors import check_hermitian, is_concrete
+from jaxgibbs.linalg import Decomposition, dagger, decompose, matmul
+
+
+def checked_state(name: str, matrix) -> Decomposition:
+    """A positive semidefinite matrix, decomposed.
+
+    Raises:
+        ValueError: if it is not Hermitian, or an eigenvalue is negative beyond `eps^(1/3)` of the largest (NaN under a trace).
+    """
+    matrix = matrix if hasattr(matrix, "dtype") else np.asarray(matrix)
+    check_hermitian(name, matrix)
+    matrix = jnp.asarray(matrix)
+    matrix = matrix if jnp.issubdtype(matrix.dtype, jnp.inexact) else matrix.astype(jnp.result_type(float))
+    state, positive, lowest = _decomposed(matrix)
+    if is_concrete(positive) and not positive:
+        raise ValueError(
+            f"`{name}` must be positive semidefinite, but its lowest eigenvalue is {float(lowest):.3g}; "
+            "a state has none below zero: project it, or ask its solver for a smaller tolerance."
+        )
+    return state
+
+
+@jax.jit
+def _decomposed(matrix):
+    d = decompose(matrix)
+    lowest, scale = jnp.min(d.eigenvalues), jnp.max(jnp.abs(d.eigenvalues))
+    positive = lowest >= -(jnp.finfo(d.eigenvalues.dtype).eps ** (1 / 3)) * scale
+    return Decomposition(d.matrix, jnp.where(positive, d.eigenvalues, jnp.nan), d.eigenvectors), positive, lowest
+
+
+def rounding_of(matrix: Inexact[Array, "dim dim"], vectors: Inexact[Array, "dim dim"]) -> Float[Array, " dim"]:
+    """What rounding of the elements of `matrix` makes of `<v_j|matrix|v_j>`, at most."""
+    size = jnp.abs(vectors)
+    eps = jnp.finfo(size.dtype).eps
+    return 4 * matrix.shape[-1] * eps * jnp.sum(size * matmul(jnp.abs(matrix), size), axis=0)
+
+
+def populations(state: Decomposition) -> Float[Array, " dim"]:
+    """The eigenvalues, with what rounding makes of 0 set to 0."""
+    size = jnp.abs(state.eigenvalues)
+    return jnp.where(size <= rounding_of(state.matrix, state.vectors), 0, size)
+
+
+def floored(state: Decomposition) -> Decomposition:
+    """The state with eigenvalues of at least the smallest normal number: for derivatives, whose logarithms are then finite."""
+    nodes = jnp.maximum(jnp.abs(state.eigenvalues), jnp.finfo(state.eigenvalues.dtype).tiny)
+    return Decomposition(state.matrix, nodes, state.vectors)
+
+
+def on_diagonal(vectors: Inexact[Array, "dim dim"], matrix: Inexact[Array, "dim dim"]) -> Float[Array, " dim"]:
+    """`<v_j|matrix|v_j>`, real for a Hermitian matrix."""
+    vectors = vectors.astype(jnp.result_type(vectors, matrix))
+    return jnp.sum(jnp.conj(vectors) * matmul(matrix.astype(vectors.dtype), vectors), axis=0).real
+
+
+def real_trace(a: Inexact[Array, "dim dim"], b: Inexact[Array, "dim dim"]) -> Float[Array, ""]:
+    """`Re Tr(a b)`."""
+    return jnp.sum((a * jnp.swapaxes(b, -1, -2)).real)
+
+
+def is_above(values: Float[Array, " dim"], where: Bool[Array, " dim"], limit: Float[Array, " dim"]) -> Bool[Array, ""]:
+    """Whether some of the `values` in `where` exceed their limit."""
+    return jnp.any(where & (values > limit))
+
+
+def overlaps(a: Decomposition, b: Decomposition) -> Float[Array, "dim dim"]:
+    """`|<a_i|b_j>|^2`."""
+    dtype = jnp.result_type(a.vectors, b.vectors)
+    inner = matmul(dagger(a.vectors).astype(dtype), b.vectors.astype(dtype))
+    return (inner * jnp.conj(inner)).real
