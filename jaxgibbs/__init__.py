@@ -38,3 +38,4 @@ from .fitting import fit_model as fit_model
 from .fitting import fit_multipliers as fit_multipliers
 from .baths import OhmicBath as OhmicBath
 from .open_systems import Lindbladian as Lindbladian
+from .open_systems import davies as davies
