@@ -36,6 +36,7 @@ def bohr_clusters(levels: Float[Array, " dim"], tolerance: Float[Array, ""] | fl
     return clusters - clusters.T
 
 
+@jax.jit
 def cluster_frequencies(
     levels: Float[Array, " dim"], clusters: Int[Array, "dim dim"], driven: Bool[Array, "dim dim"]
 ) -> Float[Array, "dim dim"]:

@@ -22,13 +22,14 @@ from .secular import breaks_kms, check_secular
 
 
 class Davies(AbstractGenerator):
-    """What `davies` returns. It holds the decomposition of the Hamiltonian, as a constant, and its Bohr frequencies in clusters.
+    """What `davies` returns: the decomposition of the Hamiltonian, with its derivatives, and its Bohr frequencies in clusters.
 
     Attributes:
         hamiltonian: without the Lamb shift.
         couplings: the operators `A_a`, stacked.
         reservoirs: the bath of each coupling.
         levels: energies in ascending order.
+        eigenvectors: as columns; `transition_rates(generator.eigenvectors)` are those of Pauli's equation.
         clusters: the number of the cluster of `E_j - E_i`, shape `(dim, dim)`, 0 for the frequency 0.
         driven: whether a coupling drives the transition, shape `(dim, dim)`.
     """
@@ -37,7 +38,7 @@ class Davies(AbstractGenerator):
     couplings: Inexact[Array, "count dim dim"]
     reservoirs: tuple[AbstractBath, ...]
     levels: Float[Array, " dim"]
-    vectors: Inexact[Array, "dim dim"]
+    eigenvectors: Inexact[Array, "dim dim"]
     clusters: Int[Array, "dim dim"]
     driven: Bool[Array, "dim dim"]
     bath_of_coupling: tuple[Hashable, ...] = eqx.field(static=True)
@@ -64,14 +65,9 @@ class Davies(AbstractGenerator):
         return jnp.stack([self.reservoirs[k].beta for k in first]).astype(jnp.finfo(self.dtype).dtype)
 
     @property
-    def eigenvectors(self) -> Inexact[Array, "dim dim"]:
-        """The eigenvectors of the Hamiltonian as columns: `transition_rates(generator.eigenvectors)` are those of Pauli's equation."""
-        return self._basis()[1]
-
-    @property
     def frequencies(self) -> Float[Array, "dim dim"]:
         """`w_ij`, the mean of `E_j - E_i` over its cluster: the energy given to the bath in `|j> -> |i>`."""
-        return cluster_frequencies(self._basis()[0], self.clusters, self.driven)
+        return cluster_frequencies(self.levels, self.clusters, self.driven)
 
     def hamiltonian_matrix(self):
         matrix = self.hamiltonian.to_dense().astype(self.dtype)
@@ -94,24 +90,21 @@ class Davies(AbstractGenerator):
         core = collective_map(dagger(elements), jnp.swapaxes(rates, 1, 2), self.clusters.T, separate=self.separate)
         return _rotated(core, vectors)
 
+    @eqx.filter_jit
     def _square(self, bath, function):
         vectors, elements, weights = self._prepared(bath, function)
         core = collective_square(elements, weights, self.clusters, separate=self.separate)
         return matmul(matmul(vectors, core), dagger(vectors))
 
-    def _basis(self):
-        return eigenbasis(self.hamiltonian, self.levels, self.vectors, self.clusters, self.driven)
-
+    @eqx.filter_jit
     def _prepared(self, bath, function):
         """Eigenvectors, and of the couplings of `bath` the elements between them and `function` of the frequencies."""
         self.check_bath(bath)
         members = [k for k, label in enumerate(self.bath_of_coupling) if bath is None or label == bath]
-        levels, vectors = self._basis()
-        vectors = vectors.astype(self.dtype)
-        frequencies = cluster_frequencies(levels, self.clusters, self.driven)
+        vectors, frequencies = self.eigenvectors.astype(self.dtype), self.frequencies
         elements = matmul(matmul(dagger(vectors), self.couplings[np.array(members)].astype(self.dtype)), vectors)
         weights = jnp.stack([function(self.reservoirs[k], frequencies, self.driven) for k in members])
-        return vectors, elements, weights.astype(levels.dtype)
+        return vectors, elements, weights.astype(frequencies.dtype)
 
 
 def davies(
@@ -147,23 +140,18 @@ def davies(
     reservoirs = _reservoirs(couplings)
     matrices = coupling_matrices([operator for operator, _ in couplings], hamiltonian.dim)
     labels = bath_labels(baths, [bath.beta for bath in reservoirs])
-    d = decompose(hamiltonian.to_dense())
-    levels, vectors = d.eigenvalues, d.vectors
-    width = _tolerance(tolerance, levels)
-    clusters = bohr_clusters(levels, width)
-    elements = matmul(matmul(dagger(vectors), jax.lax.stop_gradient(matrices)), vectors)
-    sizes = jnp.abs(elements)
-    floor = jnp.sqrt(jnp.finfo(sizes.dtype).eps) * jnp.max(sizes, axis=(1, 2), keepdims=True)
-    driven = sizes > floor
-    known = is_concrete(levels, clusters)
+    levels, vectors, width, clusters, driven, strengths = _analysed(hamiltonian.to_dense(), matrices, _checked(tolerance))
+    known = is_concrete(clusters)
     separate = known and len(np.unique(np.asarray(clusters))) == levels.size * (levels.size - 1) + 1
+    any_driven = jnp.any(driven, axis=0)
+    levels, vectors = eigenbasis(hamiltonian, levels, vectors, clusters, any_driven)
     generator = Davies(
-        hamiltonian, matrices, reservoirs, levels, vectors, clusters, jnp.any(driven, axis=0), labels, lamb_shift, separate
+        hamiltonian, matrices, reservoirs, levels, vectors, clusters, any_driven, labels, lamb_shift, separate
     )
     if lamb_shift:
         jax.eval_shape(generator.lamb_shift_matrix)  # raises for a bath that has none
-    if is_concrete(levels, sizes, reservoirs):
-        check_secular(generator, np.asarray(driven), np.asarray(sizes), float(width))
+    if is_concrete(levels, strengths, reservoirs):
+        check_secular(generator, np.asarray(driven), np.asarray(strengths), float(width))
     return generator
 
 
@@ -177,12 +165,25 @@ def _reservoirs(couplings) -> tuple[AbstractBath, ...]:
     return tuple(bath for _, bath in couplings)
 
 
-def _tolerance(tolerance, levels):
-    if tolerance is None:
-        return max(1e-9, 128 * float(jnp.finfo(levels.dtype).eps)) * jnp.max(jnp.abs(levels))
-    if not 0 <= tolerance < np.inf:
+def _checked(tolerance):
+    if tolerance is not None and not 0 <= tolerance < np.inf:
         raise ValueError(f"`tolerance` must be a finite number of at least 0, but is {tolerance}.")
-    return jnp.asarray(tolerance, levels.dtype)
+    return tolerance if tolerance is None else jnp.asarray(tolerance)
+
+
+@jax.jit
+def _analysed(matrix, couplings, tolerance):
+    """`(levels, vectors, tolerance, clusters, driven, |A_ij|^2)`, all constant for differentiation."""
+    matrix, couplings = jax.lax.stop_gradient((matrix, couplings))
+    d = decompose(matrix)
+    if tolerance is None:
+        eps = float(jnp.finfo(d.eigenvalues.dtype).eps)
+        tolerance = max(1e-9, 128 * eps) * jnp.max(jnp.abs(d.eigenvalues))
+    elements = matmul(matmul(dagger(d.vectors), couplings), d.vectors)
+    sizes = (elements * jnp.conj(elements)).real
+    # an element below the rounding of eigenvectors between levels that are just told apart
+    driven = sizes > jnp.finfo(sizes.dtype).eps * jnp.max(sizes, axis=(1, 2), keepdims=True)
+    return d.eigenvalues, d.vectors, tolerance, bohr_clusters(d.eigenvalues, tolerance), driven, sizes
 
 
 def _rates(bath, frequencies, driven):

@@ -8,37 +8,41 @@ from jaxtyping import Array, Bool, Float
 
 
 def breaks_kms(
-    rates: Float[Array, "dim dim"], frequencies: Float[Array, "dim dim"], beta: Float[Array, ""]
-) -> Bool[Array, "dim dim"]:
+    rates: Float[Array | np.ndarray, "dim dim"],
+    frequencies: Float[Array | np.ndarray, "dim dim"],
+    beta: Float[Array | np.ndarray, ""],
+) -> Bool[Array | np.ndarray, "dim dim"]:
     """Whether `gamma(-w) = e^{-beta w} gamma(w)` fails by more than `sqrt(eps)` of the larger rate; `w_ji = -w_ij`."""
-    exponent = jnp.where(frequencies == 0, 0, beta * jnp.where(frequencies == 0, 1, frequencies))
+    xp = np if isinstance(rates, np.ndarray) else jnp
+    exponent = xp.where(frequencies == 0, 0, beta * xp.where(frequencies == 0, 1, frequencies))
     backward = rates.T
-    defect = jnp.abs(backward - jnp.exp(-jnp.maximum(exponent, 0)) * rates)
-    bad = (exponent >= 0) & ~(defect <= jnp.sqrt(jnp.finfo(rates.dtype).eps) * jnp.maximum(rates, backward))
+    defect = xp.abs(backward - xp.exp(-xp.maximum(exponent, 0)) * rates)
+    bad = (exponent >= 0) & ~(defect <= float(np.finfo(rates.dtype).eps) ** 0.5 * xp.maximum(rates, backward))
     return bad | bad.T
 
 
-def check_secular(generator, driven: np.ndarray, sizes: np.ndarray, tolerance: float) -> None:
+def check_secular(generator, driven: np.ndarray, strengths: np.ndarray, tolerance: float) -> None:
     """Raise for rates that no thermal bath has, and warn of clusters that are wide, or close on the scale of the rates.
 
     Args:
         generator: a `Davies` with values.
         driven: for each coupling, the transitions that it drives, shape `(count, dim, dim)`.
-        sizes: `|A_ij|` of each coupling.
+        strengths: `|A_ij|^2` of each coupling.
         tolerance: of the clustering.
     """
-    frequencies, levels = np.asarray(generator.frequencies), np.asarray(generator.levels)
+    levels = np.asarray(generator.levels)
+    frequencies = np.asarray(generator.frequencies)
     fastest = 0.0
     for number, bath in enumerate(generator.reservoirs):
-        rates = np.asarray(bath.rate(generator.frequencies))
+        rates = np.asarray(bath.rate(frequencies))
         used = driven[number]
         _check_rates(number, rates, frequencies, used)
-        if np.any(np.asarray(breaks_kms(jnp.asarray(rates), generator.frequencies, bath.beta)) & used):
+        if np.any(breaks_kms(rates, frequencies, np.asarray(bath.beta)) & used):
             raise ValueError(
                 f"The bath of coupling {number} must obey the KMS condition `rate(-w) = exp(-beta w) rate(w)`, but does not at "
                 "the Bohr frequencies of the Hamiltonian; rates that are not thermal are for `Lindbladian`."
             )
-        fastest = max(fastest, float(np.max(np.where(used, rates * sizes[number] ** 2, 0))))
+        fastest = max(fastest, float(np.max(np.where(used, rates * strengths[number], 0))))
     clusters = np.asarray(generator.clusters)
     _warn_of_width(levels, clusters, np.any(driven, axis=0), tolerance)
     closest = min((_closest(clusters, frequencies, used) for used in driven), default=np.inf)

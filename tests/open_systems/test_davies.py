@@ -74,9 +74,9 @@ def systems():
     rng = np.random.default_rng(3)
     for name, hamiltonian in {
         "generic": direction(rng, 4, True),
-        "degenerate": with_levels(rng, [0.0, 0.0, 1.0, 1.0, 2.0], True),
+        "degenerate": with_levels(rng, [0.0, 0.0, 1.0, 2.0], True),
         "ladder": np.diag([0.0, 1.0, 2.0, 3.0]),
-        "one level": np.eye(3),
+        "one level": np.eye(4),
         "one state": np.array([[0.3]]),
     }.items():
         dim = len(hamiltonian)
@@ -86,6 +86,17 @@ def systems():
 SYSTEMS = dict(systems())
 
 
+@eqx.filter_jit
+def dense(generator):
+    return generator.to_dense()
+
+
+@eqx.filter_jit
+def images(generator, x):
+    """`L(x)`, `L^+(x)`, and the dissipator of each bath."""
+    return generator(x), generator.adjoint(x), [generator.dissipator(x, label) for label in generator.baths]
+
+
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_generator_is_the_sum_over_clusters(name):
     hamiltonian, couplings = SYSTEMS[name]
@@ -93,30 +104,31 @@ def test_the_generator_is_the_sum_over_clusters(name):
     dim, rng = len(hamiltonian), np.random.default_rng(5)
     x = rng.normal(size=(dim, dim)) + 1j * rng.normal(size=(dim, dim))
     expected = reference(hamiltonian, couplings)
-    np.testing.assert_allclose(generator.to_dense(), expected, atol=1e-14)
-    np.testing.assert_allclose(vectorize(generator.adjoint(x)), expected.conj().T @ vectorize(x), atol=1e-14)
+    np.testing.assert_allclose(dense(generator), expected, atol=1e-14)
+    image, adjoint, parts = images(generator, x)
+    np.testing.assert_allclose(vectorize(image), expected @ vectorize(x), atol=1e-14)
+    np.testing.assert_allclose(vectorize(adjoint), expected.conj().T @ vectorize(x), atol=1e-14)
     assert generator.separate == (name in ("generic", "one state"))
     assert generator.baths == ("hot", "cold")
     np.testing.assert_allclose(generator.betas, [0.7, 2.0])
-    parts = [generator.dissipator(x, label) for label in generator.baths]
-    np.testing.assert_allclose(sum(parts), generator.dissipator(x), atol=1e-14)
-    alone = jg.davies(hamiltonian, couplings[1:])
-    np.testing.assert_allclose(parts[1], alone.dissipator(x), atol=1e-14)
+    free = vectorize(generator.hamiltonian_matrix() @ x - x @ generator.hamiltonian_matrix())
+    np.testing.assert_allclose(vectorize(sum(parts)), expected @ vectorize(x) + 1j * free, atol=1e-14)
+    np.testing.assert_allclose(parts[1], images(jg.davies(hamiltonian, couplings[1:]), x)[2][0], atol=1e-14)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_one_bath_leads_to_its_gibbs_state_and_the_generator_commutes_with_the_free_evolution(name):
     hamiltonian, couplings = SYSTEMS[name]
     generator = jg.davies(hamiltonian, [(operator, HOT) for operator, _ in couplings])
-    scale, state = np.linalg.norm(generator.to_dense()), jg.gibbs_state(hamiltonian, 0.7).density_matrix()
+    scale, state = np.linalg.norm(dense(generator)), jg.gibbs_state(hamiltonian, 0.7).density_matrix()
     if len(hamiltonian) == 1:
         scale = 1.0
-    assert np.linalg.norm(generator(state)) < 1e-13 * scale
+    assert np.linalg.norm(images(generator, np.array(state) + 0j)[0]) < 1e-13 * scale
     rng = np.random.default_rng(1)
     x = rng.normal(size=hamiltonian.shape)
     commutator = hamiltonian @ x - x @ hamiltonian
-    image = generator(x)
-    np.testing.assert_allclose(generator(commutator), hamiltonian @ image - image @ hamiltonian, atol=1e-12 * scale)
+    image = images(generator, x + 0j)[0]
+    np.testing.assert_allclose(images(generator, commutator + 0j)[0], hamiltonian @ image - image @ hamiltonian, atol=1e-12 * scale)
     shift = generator.lamb_shift_matrix()
     np.testing.assert_allclose(hamiltonian @ shift, shift @ hamiltonian, atol=1e-13)
     rates = generator.transition_rates(generator.eigenvectors)
@@ -149,7 +161,7 @@ def test_a_qubit_relaxes_and_dephases_at_the_known_rates():
     shift = bath.lamb_shift(gap) - bath.lamb_shift(-gap)
     decay = (down + up) / 2 + 2 * pure  # D[sigma_z] damps coherences at twice its rate
     expected = [0, -(down + up), -decay + 1j * (gap + shift), -decay - 1j * (gap + shift)]
-    found = np.linalg.eigvals(generator.to_dense())
+    found = np.linalg.eigvals(dense(generator))
     np.testing.assert_allclose(
         sorted(found, key=lambda z: (z.real, z.imag)), sorted(expected, key=lambda z: (z.real, z.imag)), atol=1e-13
     )
@@ -162,7 +174,7 @@ def test_an_oscillator_is_one_collective_jump_each_way_with_the_gap_of_half_its_
     kappa = float(cold.rate(frequency))
     lindblad = jg.Lindbladian(frequency * number, [LADDER], [kappa])
     np.testing.assert_allclose(generator.to_dense(), lindblad.to_dense(), atol=1e-15)
-    slowest = np.sort(-np.linalg.eigvals(generator.to_dense()).real)
+    slowest = np.sort(-np.linalg.eigvals(dense(generator)).real)
     np.testing.assert_allclose(slowest[:2], [0, kappa / 2], atol=1e-14)
     assert set(np.unique(generator.clusters)) == set(range(-4, 5))
 
@@ -203,7 +215,7 @@ def test_two_baths_at_a_degeneracy_are_discontinuous_as_they_should():
         generator = jg.davies(
             np.diag([0.0, 1.0, 1.0 + splitting]), [(one, HOT), (two, COLD)], lamb_shift=False, tolerance=1e-9
         )
-        matrix = np.array(generator.to_dense())
+        matrix = np.array(dense(generator))
         values, vectors = np.linalg.eig(matrix)
         state = vectors[:, np.argmin(np.abs(values))].reshape(3, 3)
         return (state / np.trace(state)).real[0, 0], np.sort(np.abs(values))[1]
@@ -244,9 +256,9 @@ def equidistant(t):
 
 
 def reading(hamiltonian, t):
-    """A number that depends on all of the generator."""
-    generator = jg.davies(hamiltonian, [(OPERATORS[0], jg.OhmicBath(0.7 + t, 0.01, 5.0)), (OPERATORS[1], COLD)])
-    return jnp.sum(WEIGHT * generator(STATE) + WEIGHT.T * generator.adjoint(STATE)).real
+    """A number that depends on all of the generator but the Lamb shift, which has the same frame and costs time to compile."""
+    generator = jg.davies(hamiltonian, [(OPERATORS[0], jg.OhmicBath(0.7 + t, 1.0, 5.0))], lamb_shift=False)
+    return jnp.sum(WEIGHT * generator(STATE)).real
 
 
 @pytest.mark.parametrize("path", [moving, degenerate, equidistant])
@@ -259,17 +271,23 @@ def test_derivatives_in_forward_mode_are_those_of_finite_differences(path):
     np.testing.assert_allclose(second, (-f[0] + 16 * f[1] - 30 * f[2] + 16 * f[3] - f[4]) / (12 * h**2), rtol=1e-6)
 
 
-def test_reverse_mode_agrees_with_forward_mode_in_every_order_of_both():
+def test_reverse_mode_agrees_with_forward_mode():
     def value(t):
         return reading(moving(t), t)
 
-    expected = derivatives_of(value, "ff")(0.2)
-    for modes in ("rf", "fr", "rr"):
-        np.testing.assert_allclose(derivatives_of(value, modes)(0.2), expected, rtol=1e-10)
+    expected = jax.jit(derivatives_of(value, "ff"))(0.2)
+    np.testing.assert_allclose(jax.jit(derivatives_of(value, "rf"))(0.2), expected, rtol=1e-10)
 
 
-def level_of(dim):
-    return [np.diag((np.arange(dim) // 2 == k).astype(float)) for k in range((dim + 1) // 2)]
+def test_the_lamb_shift_has_derivatives():
+    def value(t):
+        generator = jg.davies(equidistant(t), [(OPERATORS[0], jg.OhmicBath(0.7 + t, 1.0, 5.0))])
+        return jnp.sum(WEIGHT * generator.lamb_shift_matrix()).real
+
+    single, h = jax.jit(value), 1e-3
+    f = [single(0.2 + k * h) for k in (-2, -1, 1, 2)]
+    slope = jax.jit(lambda t: jax.jvp(value, (t,), (1.0,))[1])(0.2)
+    np.testing.assert_allclose(slope, (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * h), rtol=1e-8)
 
 
 def test_couplings_of_an_operator_have_gradients_unless_they_split_a_cluster():
@@ -340,17 +358,6 @@ def test_a_splitting_in_second_order_has_a_first_derivative_and_no_second():
     assert np.isnan(second)
 
 
-def test_derivatives_in_the_leaves_of_a_generator():
-    hamiltonian = 0.5 * jg.operators.Dense(SYSTEMS["generic"][0])
-    coupling, x = SYSTEMS["generic"][1][0][0], STATE[:4, :4]
-    generator = jg.davies(hamiltonian, [(coupling, HOT)])
-    gradient = eqx.filter_grad(lambda g: jnp.sum(WEIGHT[:4, :4] * g(x)).real)(generator)
-    made = jax.grad(lambda s: jnp.sum(WEIGHT[:4, :4] * jg.davies(s * hamiltonian, [(coupling, HOT)])(x)).real)(1.0)
-    np.testing.assert_allclose(gradient.hamiltonian.factor * 0.5, made, rtol=1e-10)
-    bath = jax.grad(lambda b: jnp.sum(WEIGHT[:4, :4] * jg.davies(hamiltonian, [(coupling, b)])(x)).real)(HOT)
-    np.testing.assert_allclose(gradient.reservoirs[0].beta, bath.beta, rtol=1e-12)
-
-
 def test_jit_vmap_and_single_precision():
     first, second = (jg.operators.Dense(direction(RNG, 4).astype(np.float32)) for _ in range(2))
     coupling, x = direction(RNG, 4).astype(np.float32), direction(RNG, 4).astype(np.float32)
@@ -388,7 +395,7 @@ def test_a_local_generator_may_carry_heat_from_cold_to_hot():
     np.testing.assert_allclose(local.hamiltonian_matrix(), everywhere.hamiltonian_matrix(), atol=1e-15)
 
     def production(generator, energy):
-        values, vectors = np.linalg.eig(np.array(generator.to_dense()))
+        values, vectors = np.linalg.eig(np.array(dense(generator)))
         state = vectors[:, np.argmin(np.abs(values))].reshape(4, 4).T
         state = state / np.trace(state)
         heats = [np.trace(energy @ generator.dissipator(state, label)).real for label in labels]
