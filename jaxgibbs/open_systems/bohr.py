@@ -129,6 +129,11 @@ def _watched(tangent, hamiltonian, levels, vectors, clusters, driven):
             bad = jax.vmap(lambda unit, number=number: splits(number, unit))(units).reshape(leaf.shape)
         else:  # a direction without any symmetry splits what any direction splits
             draws = np.random.default_rng(0).normal(size=(2, *leaf.shape))
-            bad = splits(number, jnp.asarray(draws[0] + 1j * draws[1]).astype(leaf.dtype) if jnp.iscomplexobj(leaf) else jnp.asarray(draws[0], leaf.dtype))
+            bad = splits(
+                number,
+                jnp.asarray(draws[0] + 1j * draws[1]).astype(leaf.dtype)
+                if jnp.iscomplexobj(leaf)
+                else jnp.asarray(draws[0], leaf.dtype),
+            )
         marked.append(nan_in_reverse(bad, leaf))
     return structure.unflatten(marked)

@@ -1,4 +1,4 @@
-"""The generator of Chen, Kastoryano & Gilyen: jumps seen through windows of energy, and the Gibbs state as its exact fixed point."""
+"""The generator of Chen, Kastoryano & Gilyen: jumps through windows of energy, and the Gibbs state as its exact fixed point."""
 
 import abc
 import math

@@ -18,7 +18,9 @@ def coupling_matrices(operators: Sequence[Any], dim: int) -> Inexact[Array, "cou
         ValueError: if there are none, or one is not Hermitian or not of shape `(dim, dim)`.
     """
     if not operators:
-        raise ValueError("`couplings` must have at least one operator, but is empty; for none use `Lindbladian(hamiltonian, [])`.")
+        raise ValueError(
+            "`couplings` must have at least one operator, but is empty; for none use `Lindbladian(hamiltonian, [])`."
+        )
     matrices = []
     for number, operator in enumerate(operators):
         try:
@@ -48,5 +50,7 @@ def bath_labels(labels: Sequence[Hashable] | None, betas: Sequence[Any]) -> tupl
     for label, beta in zip(labels, betas, strict=True):
         first = betas[labels.index(label)]
         if is_concrete(first, beta) and np.asarray(first) != np.asarray(beta):
-            raise ValueError(f"Bath {label!r} must have one temperature, but its couplings have `beta` {first} and {beta}.")
+            raise ValueError(
+                f"Bath {label!r} must have one temperature, but its couplings have `beta` {first} and {beta}."
+            )
     return labels

@@ -119,9 +119,9 @@ def davies(
 
         L(rho) = -i [H + H_LS, rho] + sum_a sum_w gamma_a(w) D[A_a(w)](rho),    A(w) = sum_{E_j - E_i = w} P_i A P_j
 
-    Valid where rates are small beside all differences of Bohr frequencies; those within `tolerance` act as one collective jump. Rates
-    enter linearly. Derivatives are at fixed clustering, and NaN where a perturbation would split a cluster (see `eigenbasis`): give
-    couplings as leaves of an operator, or use `chen_kastoryano_gilyen`. For weak coupling inside the system, the local generator is
+    Valid where rates are small beside differences of Bohr frequencies; those within `tolerance` make one collective jump.
+    Derivatives are at fixed clustering, NaN where a perturbation would split a cluster (see `eigenbasis`): make couplings the
+    leaves of an operator, or use `chen_kastoryano_gilyen`. The local generator of weakly coupled parts is
     `davies(free_part, ...) + Lindbladian(rest, [])`.
 
     Args:
@@ -140,7 +140,9 @@ def davies(
     reservoirs = _reservoirs(couplings)
     matrices = coupling_matrices([operator for operator, _ in couplings], hamiltonian.dim)
     labels = bath_labels(baths, [bath.beta for bath in reservoirs])
-    levels, vectors, width, clusters, driven, strengths = _analysed(hamiltonian.to_dense(), matrices, _checked(tolerance))
+    levels, vectors, width, clusters, driven, strengths = _analysed(
+        hamiltonian.to_dense(), matrices, _checked(tolerance)
+    )
     known = is_concrete(clusters)
     separate = known and len(np.unique(np.asarray(clusters))) == levels.size * (levels.size - 1) + 1
     any_driven = jnp.any(driven, axis=0)
@@ -200,4 +202,6 @@ def _shifts(bath, frequencies, driven):
 
 def _rotated(core, vectors):
     adjoint = dagger(vectors)
-    return lambda x: matmul(matmul(vectors, core(matmul(matmul(adjoint, x.astype(jnp.result_type(x, vectors))), vectors))), adjoint)
+    return lambda x: matmul(
+        matmul(vectors, core(matmul(matmul(adjoint, x.astype(jnp.result_type(x, vectors))), vectors))), adjoint
+    )

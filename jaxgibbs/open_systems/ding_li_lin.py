@@ -74,8 +74,14 @@ class AnalyticFilter(AbstractFilter):
     def __init__(self, amplitude: Callable[[Array], Array], radius: float):
         points = np.linspace(0, 10, 21)
         right, left = np.asarray(amplitude(jnp.asarray(points))), np.asarray(amplitude(jnp.asarray(-points)))
-        if np.iscomplexobj(right) or not np.all(np.isfinite(right)) or np.max(np.abs(right - left)) > 1e-5 * np.max(np.abs(right)):
-            raise ValueError("`amplitude` must be a real, finite, even function, `q(-x) = q(x)`, but is not; symmetrise it.")
+        if (
+            np.iscomplexobj(right)
+            or not np.all(np.isfinite(right))
+            or np.max(np.abs(right - left)) > 1e-5 * np.max(np.abs(right))
+        ):
+            raise ValueError(
+                "`amplitude` must be a real, finite, even function, `q(-x) = q(x)`, but is not; symmetrise it."
+            )
         if not radius > 0:
             raise ValueError(f"`radius` must be positive, but is {radius}.")
         self.amplitude, self.radius = amplitude, radius
@@ -119,7 +125,7 @@ def ding_li_lin(
     couplings: Sequence[Any],
     beta: ArrayLike,
     *,
-    filter: AbstractFilter = SmoothMetropolisFilter(),
+    filter: AbstractFilter = SmoothMetropolisFilter(),  # noqa: A002  the name of the field for it
     baths: Sequence[Hashable] | None = None,
 ) -> KMSGenerator:
     """The generator of Ding, Li & Lin: a single jump operator for each coupling, the Gibbs state an exact fixed point.

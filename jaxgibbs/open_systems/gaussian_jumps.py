@@ -35,11 +35,15 @@ class Window:
 
 
 def _radius(x: Array) -> Array:
-    return jnp.full_like(x, 2.0)  # entire; within half of it the window changes by a moderate factor of its largest value
+    return jnp.full_like(
+        x, 2.0
+    )  # entire; within half of it the window changes by a moderate factor of its largest value
 
 
 def windowed(
     d: Decomposition, matrix: Inexact[Array, "dim dim"], centres: Float[Array, " count"]
 ) -> Inexact[Array, "count dim dim"]:
-    """`A` seen through a window at each of `centres`: with respect to the decomposition, elements `A_ij e^{-(x_i - x_j - u)^2 / 4}`."""
-    return chain(Window(), (0, 1), d.matrix[None], d.eigenvalues[None], d.vectors[None], matrix[None], parameter=centres)
+    """`A` through a window at each of `centres`, `A_ij e^{-(x_i - x_j - u)^2 / 4}` in the basis of the decomposition."""
+    return chain(
+        Window(), (0, 1), d.matrix[None], d.eigenvalues[None], d.vectors[None], matrix[None], parameter=centres
+    )

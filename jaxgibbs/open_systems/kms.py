@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Float, Inexact
 
 from jaxgibbs._errors import check_finite, is_concrete, nan_unless
-from jaxgibbs.linalg import Decomposition, Kernel, dagger, decompose, matmul, spectral_map
+from jaxgibbs.linalg import Decomposition, Kernel, decompose, spectral_map
 from jaxgibbs.operators import AbstractOperator, as_operator
 from jaxgibbs.operators.base import inexact
 

@@ -44,7 +44,7 @@ SYSTEMS = {
 ONE = (np.array([[0.4]]), np.array([[1.5]]))
 
 chen = eqx.filter_jit(lambda h, a, beta, weight: jg.chen_kastoryano_gilyen(h, a, beta, weight=weight))
-ding = eqx.filter_jit(lambda h, a, beta, filter: jg.ding_li_lin(h, a, beta, filter=filter))
+ding = eqx.filter_jit(lambda h, a, beta, each: jg.ding_li_lin(h, a, beta, filter=each))
 
 
 @eqx.filter_jit
@@ -60,8 +60,8 @@ def jumped(generator, x):
 def all_generators(hamiltonian, coupling, beta):
     for weight in WEIGHTS.values():
         yield chen(hamiltonian, [coupling], beta, weight)
-    for filter in FILTERS.values():
-        yield ding(hamiltonian, [coupling], beta, filter)
+    for each in FILTERS.values():
+        yield ding(hamiltonian, [coupling], beta, each)
 
 
 def imbalance(generator, hamiltonian, beta, s):
@@ -188,12 +188,20 @@ def reading(generator):
     return jnp.sum(WEIGHING * generator(STATE)).real
 
 
+def chen_with(weight):
+    return lambda h, t: jg.chen_kastoryano_gilyen(h, [COUPLING], 0.8 + t, weight=weight(t))
+
+
+def ding_with(filter_at):
+    return lambda h, t: jg.ding_li_lin(h, [COUPLING], 0.8 + t, filter=filter_at(t))
+
+
 MAKERS = {
-    "Gaussian weight": lambda h, t: jg.chen_kastoryano_gilyen(h, [COUPLING], 0.8 + t, weight=GaussianWeight(1 + t, 1 + t, nodes=40)),
-    "Metropolis weight": lambda h, t: jg.chen_kastoryano_gilyen(h, [COUPLING], 0.8 + t, weight=MetropolisWeight(1 + t, span=4.0, nodes=40)),
-    "smooth Metropolis filter": lambda h, t: jg.ding_li_lin(h, [COUPLING], 0.8 + t),
-    "Gaussian filter": lambda h, t: jg.ding_li_lin(h, [COUPLING], 0.8 + t, filter=GaussianFilter(0.7 + t)),
-    "own filter": lambda h, t: jg.ding_li_lin(h, [COUPLING], 0.8 + t, filter=FILTERS["own"]),
+    "Gaussian weight": chen_with(lambda t: GaussianWeight(1 + t, 1 + t, nodes=40)),
+    "Metropolis weight": chen_with(lambda t: MetropolisWeight(1 + t, span=4.0, nodes=40)),
+    "smooth Metropolis filter": ding_with(lambda t: SmoothMetropolisFilter()),
+    "Gaussian filter": ding_with(lambda t: GaussianFilter(0.7 + t)),
+    "own filter": ding_with(lambda t: FILTERS["own"]),
 }
 
 
