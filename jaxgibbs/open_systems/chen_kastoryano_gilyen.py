@@ -126,7 +126,7 @@ def _count(nodes: int | None, needed: Float[Array, ""], default: int) -> tuple[i
 def chen_kastoryano_gilyen(
     hamiltonian: Any,
     couplings: Sequence[Any],
-    beta: ArrayLike,
+    beta: ArrayLike | Sequence[ArrayLike],
     *,
     weight: AbstractWeight | None = None,
     baths: Sequence[Hashable] | None = None,

@@ -123,7 +123,7 @@ _SMOOTH_METROPOLIS = Kernel(_smooth_metropolis, _Radius(0.9))
 def ding_li_lin(
     hamiltonian: Any,
     couplings: Sequence[Any],
-    beta: ArrayLike,
+    beta: ArrayLike | Sequence[ArrayLike],
     *,
     filter: AbstractFilter = SmoothMetropolisFilter(),  # noqa: A002  the name of the field for it
     baths: Sequence[Hashable] | None = None,

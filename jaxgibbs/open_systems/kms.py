@@ -90,7 +90,7 @@ class KMSGenerator(AbstractGenerator):
         return MatrixJumps(jumps.astype(self.dtype), tuple(range(len(jumps)))), self.rates[members].ravel()
 
 
-def kms_generator(hamiltonian: Any, couplings: Sequence[Any], beta: ArrayLike, baths, make_jumps) -> KMSGenerator:
+def kms_generator(hamiltonian: Any, couplings: Sequence[Any], beta: Any, baths, make_jumps) -> KMSGenerator:
     """The generator with the jumps and rates of `make_jumps(decomposition of beta H, coupling)`, and its coherent terms."""
     hamiltonian = as_operator(hamiltonian)
     matrices = coupling_matrices(couplings, hamiltonian.dim)
@@ -130,7 +130,8 @@ _TANH = Kernel(_tanh, _tanh_radius)
 
 
 def _checked_betas(beta, count: int) -> Float[Array, " couplings"]:
-    betas = inexact(jnp.stack([jnp.asarray(b) for b in beta]) if isinstance(beta, list | tuple) and beta else beta)
+    listed = isinstance(beta, list | tuple) and len(beta) > 0
+    betas = inexact(jnp.stack([jnp.asarray(one) for one in beta]) if listed else jnp.asarray(beta))
     if betas.shape not in ((), (count,)) or jnp.issubdtype(betas.dtype, jnp.complexfloating):
         raise ValueError(
             f"`beta` must be a real number, or one for each of the {count} couplings, but has shape {betas.shape} and dtype "

@@ -225,7 +225,7 @@ def test_two_baths_at_a_degeneracy_are_discontinuous_as_they_should():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         (together, gap), (apart, _) = steady(1e-10), steady(1e-7)
-    assert gap > 1e-4
+    assert gap > 1e-6
     assert abs(together - apart) > 0.01
     np.testing.assert_allclose(steady(0.0)[0], together, atol=1e-6)
 
@@ -328,9 +328,7 @@ def test_a_matrix_has_a_gradient_in_reverse_mode_only_where_nothing_splits():
     np.testing.assert_allclose(jnp.sum(gradient * tangent), jax.jvp(value, (generic,), (tangent,))[1], rtol=1e-10)
     assert np.all(np.isnan(np.diag(jax.grad(value)(split))))
     assert np.isnan(jax.jvp(value, (split,), (tangent,))[1])
-    np.testing.assert_allclose(
-        jax.jvp(value, (split,), (np.eye(5),))[1], jnp.sum(WEIGHT.real * (-1j * (STATE - STATE))).real, atol=1e-13
-    )
+    np.testing.assert_allclose(jax.jvp(value, (split,), (np.eye(5),))[1], 0, atol=1e-13)
 
 
 def test_unequal_shifts_of_one_frequency_are_refused_where_a_coupling_drives_it():

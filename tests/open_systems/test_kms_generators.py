@@ -145,7 +145,7 @@ def test_narrow_windows_recover_the_davies_generator():
     hamiltonian, coupling = np.diag([0.0, 1.0, 2.7]), SYSTEMS["generic"][1]
     davies = jg.davies(hamiltonian, [(coupling, DimensionlessBath(jnp.array(0.8), 0.6))], lamb_shift=False)
     expected, errors = np.array(davies.jump_map()(SYSTEMS["generic"][0])), []
-    for window in (0.08, 0.04):
+    for window in (0.04, 0.02):
         generator = chen(hamiltonian, [coupling * np.sqrt(1e-3)], 0.8, GaussianWeight(window, 0.6))
         errors.append(np.linalg.norm(jumped(generator, SYSTEMS["generic"][0] + 0j) - expected))
         assert np.linalg.norm(generator.coherent_matrix()) < 10 * window**2 * np.linalg.norm(expected)
