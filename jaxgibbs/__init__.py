@@ -42,6 +42,9 @@ from .fitting import fit_model as fit_model
 from .fitting import fit_multipliers as fit_multipliers
 from .baths import OhmicBath as OhmicBath
 from .open_systems import Lindbladian as Lindbladian
+from .open_systems import chen_kastoryano_gilyen as chen_kastoryano_gilyen
+from .open_systems import davies as davies
+from .open_systems import ding_li_lin as ding_li_lin
 from .open_systems import mixing_time as mixing_time
 from .open_systems import slow_modes as slow_modes
 from .open_systems import spectral_gap as spectral_gap

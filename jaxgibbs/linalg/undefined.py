@@ -9,7 +9,7 @@ import jax.core
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Inexact
 
 
 def nan_where(bad: Bool[Array, "*shape"], tangent: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -46,13 +46,17 @@ def _transpose(cotangent, x, bad, *, transposed: bool):
     return _nan_where.bind(cotangent, bad, transposed=not transposed), None
 
 
-def _batch(operands, axes, *, transposed: bool):
+def _aligned(operands, axes):
+    """All operands with the batch in front, repeated where they had none."""
     size = next(x.shape[axis] for x, axis in zip(operands, axes, strict=True) if axis is not None)
-    aligned = [
+    return [
         jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
         for x, axis in zip(operands, axes, strict=True)
     ]
-    return _nan_where.bind(*aligned, transposed=transposed), 0
+
+
+def _batch(operands, axes, *, transposed: bool):
+    return _nan_where.bind(*_aligned(operands, axes), transposed=transposed), 0
 
 
 _nan_where = Primitive("nan_where")
@@ -62,3 +66,85 @@ ad.primitive_jvps[_nan_where] = _jvp
 ad.primitive_transposes[_nan_where] = _transpose
 batching.primitive_batchers[_nan_where] = _batch
 mlir.register_lowering(_nan_where, mlir.lower_fun(_evaluate, multiple_results=False))
+
+
+# -- derivatives that exist for some perturbations only --------------------------------------------------------------
+
+
+def nan_if_defective(
+    tangent: Inexact[Array, "*batch dim dim"], defect: Inexact[Array, "*batch parts dim dim"]
+) -> Inexact[Array, "*batch dim dim"]:
+    """`tangent`, linearly, but NaN where an element of `defect` exceeds `sqrt(eps)` times the largest of `tangent`.
+
+    `defect` is linear in the same perturbation; derivatives are NaN likewise where that of the defect is not zero. Its transpose
+    passes everything: reverse mode does not know the perturbation, and needs `nan_in_reverse` at what is perturbed.
+    """
+    floor = jnp.zeros(tangent.shape[:-2], tangent.real.dtype)
+    return _defective.bind(tangent, defect, floor)
+
+
+def _defective_value(tangent, defect, floor):
+    bound = floor + jnp.max(jnp.abs(tangent), axis=(-2, -1))
+    largest = jnp.max(jnp.abs(defect), axis=(-3, -2, -1))
+    bad = ~(largest <= jnp.sqrt(jnp.finfo(bound.dtype).eps) * bound)
+    return jnp.where(bad[..., None, None], jnp.nan, tangent)
+
+
+def _defective_jvp(primals, tangents):
+    x, defect, floor = primals
+    dx, d_defect = (
+        jnp.zeros_like(p) if isinstance(t, ad.Zero) else t for p, t in zip(primals[:2], tangents[:2], strict=True)
+    )
+    out = _defective.bind(x, defect, floor)
+    higher = floor + jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=(-2, -1)))
+    return out, _defective.bind(dx, d_defect, higher) + 0 * out  # NaN stays NaN
+
+
+def _defective_transpose(cotangent, x, defect, floor):
+    del floor
+    passed = cotangent if ad.is_undefined_primal(x) else None
+    stopped = ad.Zero(defect.aval) if ad.is_undefined_primal(defect) else None
+    return passed, stopped, None
+
+
+def _defective_batch(operands, axes):
+    return _defective.bind(*_aligned(operands, axes)), 0
+
+
+_defective = Primitive("nan_if_defective")
+_defective.def_impl(_defective_value)
+_defective.def_abstract_eval(lambda x, defect, floor: jax.core.ShapedArray(x.shape, x.dtype))
+ad.primitive_jvps[_defective] = _defective_jvp
+ad.primitive_transposes[_defective] = _defective_transpose
+batching.primitive_batchers[_defective] = _defective_batch
+mlir.register_lowering(_defective, mlir.lower_fun(_defective_value, multiple_results=False))
+
+
+def nan_in_reverse(bad: Bool[Array, "*shape"], tangent: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """`tangent`; its transpose is NaN where `bad` and the cotangent is not zero."""
+    return _reverse.bind(tangent, jnp.broadcast_to(bad, tangent.shape))
+
+
+def _reverse_jvp(primals, tangents):
+    (x, bad), (dx, _) = primals, tangents
+    out = _reverse.bind(x, bad)
+    return out, ad.Zero(out.aval.to_tangent_aval()) if isinstance(dx, ad.Zero) else _reverse.bind(dx, bad)
+
+
+def _reverse_transpose(cotangent, x, bad):
+    if isinstance(cotangent, ad.Zero):
+        return ad.Zero(x.aval), None
+    return _nan_where.bind(cotangent, bad, transposed=True), None
+
+
+def _reverse_batch(operands, axes):
+    return _reverse.bind(*_aligned(operands, axes)), 0
+
+
+_reverse = Primitive("nan_in_reverse")
+_reverse.def_impl(lambda x, bad: x)
+_reverse.def_abstract_eval(lambda x, bad: jax.core.ShapedArray(x.shape, x.dtype))
+ad.primitive_jvps[_reverse] = _reverse_jvp
+ad.primitive_transposes[_reverse] = _reverse_transpose
+batching.primitive_batchers[_reverse] = _reverse_batch
+mlir.register_lowering(_reverse, mlir.lower_fun(lambda x, bad: x, multiple_results=False))

@@ -1,0 +1,207 @@
+"""The generator of a system weakly coupled to thermal baths, in the secular approximation (Davies 1974)."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Inexact, Int
+
+from jaxgibbs._errors import is_concrete, nan_unless
+from jaxgibbs.baths import AbstractBath
+from jaxgibbs.linalg import dagger, decompose, matmul
+from jaxgibbs.operators import AbstractOperator, as_operator
+
+from .bohr import bohr_clusters, cluster_frequencies, eigenbasis
+from .collective import collective_map, collective_square
+from .couplings import bath_labels, coupling_matrices
+from .generator import AbstractGenerator
+from .secular import breaks_kms, check_secular
+
+
+class Davies(AbstractGenerator):
+    """What `davies` returns: the decomposition of the Hamiltonian, with its derivatives, and its Bohr frequencies in clusters.
+
+    Attributes:
+        hamiltonian: without the Lamb shift.
+        couplings: the operators `A_a`, stacked.
+        reservoirs: the bath of each coupling.
+        levels: energies in ascending order.
+        eigenvectors: as columns; `transition_rates(generator.eigenvectors)` are those of Pauli's equation.
+        clusters: the number of the cluster of `E_j - E_i`, shape `(dim, dim)`, 0 for the frequency 0.
+        driven: whether a coupling drives the transition, shape `(dim, dim)`.
+    """
+
+    hamiltonian: AbstractOperator
+    couplings: Inexact[Array, "count dim dim"]
+    reservoirs: tuple[AbstractBath, ...]
+    levels: Float[Array, " dim"]
+    eigenvectors: Inexact[Array, "dim dim"]
+    clusters: Int[Array, "dim dim"]
+    driven: Bool[Array, "dim dim"]
+    bath_of_coupling: tuple[Hashable, ...] = eqx.field(static=True)
+    lamb_shift: bool = eqx.field(static=True)
+    separate: bool = eqx.field(static=True)
+
+    @property
+    def dim(self) -> int:
+        return self.hamiltonian.dim
+
+    @property
+    def dtype(self) -> np.dtype:
+        parameters = [leaf for leaf in jax.tree_util.tree_leaves(self.reservoirs) if eqx.is_inexact_array(leaf)]
+        return jnp.result_type(self.hamiltonian.dtype, self.couplings, *parameters, jnp.complex64)
+
+    @property
+    def baths(self) -> tuple[Hashable, ...]:
+        return tuple(dict.fromkeys(self.bath_of_coupling))
+
+    @property
+    def betas(self) -> Float[Array, " baths"]:
+        """Inverse temperatures, one for each of `baths`."""
+        first = [self.bath_of_coupling.index(label) for label in self.baths]
+        return jnp.stack([self.reservoirs[k].beta for k in first]).astype(jnp.finfo(self.dtype).dtype)
+
+    @property
+    def frequencies(self) -> Float[Array, "dim dim"]:
+        """`w_ij`, the mean of `E_j - E_i` over its cluster: the energy given to the bath in `|j> -> |i>`."""
+        return cluster_frequencies(self.levels, self.clusters, self.driven)
+
+    def hamiltonian_matrix(self):
+        matrix = self.hamiltonian.to_dense().astype(self.dtype)
+        return matrix + self.lamb_shift_matrix() if self.lamb_shift else matrix
+
+    def lamb_shift_matrix(self, bath: Hashable | None = None) -> Inexact[Array, "dim dim"]:
+        """`sum_w S(w) A(w)^dagger A(w)`, which commutes with the Hamiltonian; of one bath where `bath` is its label."""
+        return self._square(bath, _shifts)
+
+    def decay_matrix(self, bath=None):
+        return self._square(bath, _rates)
+
+    def jump_map(self, bath=None):
+        vectors, elements, rates = self._prepared(bath, _rates)
+        core = collective_map(elements, rates, self.clusters, separate=self.separate)
+        return _rotated(core, vectors)
+
+    def adjoint_jump_map(self, bath=None):
+        vectors, elements, rates = self._prepared(bath, _rates)
+        core = collective_map(dagger(elements), jnp.swapaxes(rates, 1, 2), self.clusters.T, separate=self.separate)
+        return _rotated(core, vectors)
+
+    @eqx.filter_jit
+    def _square(self, bath, function):
+        vectors, elements, weights = self._prepared(bath, function)
+        core = collective_square(elements, weights, self.clusters, separate=self.separate)
+        return matmul(matmul(vectors, core), dagger(vectors))
+
+    @eqx.filter_jit
+    def _prepared(self, bath, function):
+        """Eigenvectors, and of the couplings of `bath` the elements between them and `function` of the frequencies."""
+        self.check_bath(bath)
+        members = [k for k, label in enumerate(self.bath_of_coupling) if bath is None or label == bath]
+        vectors, frequencies = self.eigenvectors.astype(self.dtype), self.frequencies
+        elements = matmul(matmul(dagger(vectors), self.couplings[np.array(members)].astype(self.dtype)), vectors)
+        weights = jnp.stack([function(self.reservoirs[k], frequencies, self.driven) for k in members])
+        return vectors, elements, weights.astype(frequencies.dtype)
+
+
+def davies(
+    hamiltonian: Any,
+    couplings: Sequence[tuple[Any, AbstractBath]],
+    *,
+    baths: Sequence[Hashable] | None = None,
+    lamb_shift: bool = True,
+    tolerance: float | None = None,
+) -> Davies:
+    """The Davies generator: thermal jumps between eigenstates, which drive the system to the Gibbs state of one bath.
+
+        L(rho) = -i [H + H_LS, rho] + sum_a sum_w gamma_a(w) D[A_a(w)](rho),    A(w) = sum_{E_j - E_i = w} P_i A P_j
+
+    Valid where rates are small beside differences of Bohr frequencies; those within `tolerance` make one collective jump.
+    Derivatives are at fixed clustering, NaN where a perturbation would split a cluster (see `eigenbasis`): make couplings the
+    leaves of an operator, or use `chen_kastoryano_gilyen`. The local generator of weakly coupled parts is
+    `davies(free_part, ...) + Lindbladian(rest, [])`.
+
+    Args:
+        hamiltonian: an operator or a Hermitian matrix (hbar = 1).
+        couplings: pairs of a Hermitian operator of the system and its bath.
+        baths: a label for each coupling, equal ones for one bath; `0, 1, ...` if not given.
+        lamb_shift: whether to include `H_LS = sum_a sum_w S_a(w) A_a(w)^dagger A_a(w)`.
+        tolerance: in the unit of `hamiltonian`; 1e-9 of its norm (1e-5 in single precision) if not given.
+
+    Raises:
+        ValueError: for an operator of the wrong size or not Hermitian, rates that are negative or break the KMS condition.
+
+    Reference: Davies, Commun. Math. Phys. 39, 91 (1974); Breuer & Petruccione (2002), section 3.3.
+    """
+    hamiltonian = as_operator(hamiltonian)
+    reservoirs = _reservoirs(couplings)
+    matrices = coupling_matrices([operator for operator, _ in couplings], hamiltonian.dim)
+    labels = bath_labels(baths, [bath.beta for bath in reservoirs])
+    levels, vectors, width, clusters, driven, strengths = _analysed(
+        hamiltonian.to_dense(), matrices, _checked(tolerance)
+    )
+    known = is_concrete(clusters)
+    separate = known and len(np.unique(np.asarray(clusters))) == levels.size * (levels.size - 1) + 1
+    any_driven = jnp.any(driven, axis=0)
+    levels, vectors = eigenbasis(hamiltonian, levels, vectors, clusters, any_driven)
+    generator = Davies(
+        hamiltonian, matrices, reservoirs, levels, vectors, clusters, any_driven, labels, lamb_shift, separate
+    )
+    if lamb_shift:
+        jax.eval_shape(generator.lamb_shift_matrix)  # raises for a bath that has none
+    if is_concrete(levels, strengths, reservoirs):
+        check_secular(generator, np.asarray(driven), np.asarray(strengths), float(width))
+    return generator
+
+
+def _reservoirs(couplings) -> tuple[AbstractBath, ...]:
+    for number, pair in enumerate(couplings):
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[1], AbstractBath):
+            raise ValueError(
+                f"Coupling {number} must be a pair of an operator and a bath of `jaxgibbs.baths`, but is a `{type(pair).__name__}`"
+                f"{' of ' + ' and '.join(type(part).__name__ for part in pair) if isinstance(pair, tuple | list) else ''}."
+            )
+    return tuple(bath for _, bath in couplings)
+
+
+def _checked(tolerance):
+    if tolerance is not None and not 0 <= tolerance < np.inf:
+        raise ValueError(f"`tolerance` must be a finite number of at least 0, but is {tolerance}.")
+    return tolerance if tolerance is None else jnp.asarray(tolerance)
+
+
+@jax.jit
+def _analysed(matrix, couplings, tolerance):
+    """`(levels, vectors, tolerance, clusters, driven, |A_ij|^2)`, all constant for differentiation."""
+    matrix, couplings = jax.lax.stop_gradient((matrix, couplings))
+    d = decompose(matrix)
+    if tolerance is None:
+        eps = float(jnp.finfo(d.eigenvalues.dtype).eps)
+        tolerance = max(1e-9, 128 * eps) * jnp.max(jnp.abs(d.eigenvalues))
+    elements = matmul(matmul(dagger(d.vectors), couplings), d.vectors)
+    sizes = (elements * jnp.conj(elements)).real
+    # an element below the rounding of eigenvectors between levels that are just told apart
+    driven = sizes > jnp.finfo(sizes.dtype).eps * jnp.max(sizes, axis=(1, 2), keepdims=True)
+    return d.eigenvalues, d.vectors, tolerance, bohr_clusters(d.eigenvalues, tolerance), driven, sizes
+
+
+def _rates(bath, frequencies, driven):
+    """`gamma(w)`, NaN where it is negative or breaks the KMS condition, and 0 where nothing drives what has no value."""
+    rates = bath.rate(frequencies)
+    allowed = (rates >= 0) & ~breaks_kms(rates, frequencies, bath.beta)
+    return jnp.where(driven | jnp.isfinite(rates), nan_unless(allowed | ~driven, rates), 0)
+
+
+def _shifts(bath, frequencies, driven):
+    shifts = bath.lamb_shift(frequencies)
+    return jnp.where(driven | jnp.isfinite(shifts), shifts, 0)
+
+
+def _rotated(core, vectors):
+    adjoint = dagger(vectors)
+    return lambda x: matmul(
+        matmul(vectors, core(matmul(matmul(adjoint, x.astype(jnp.result_type(x, vectors))), vectors))), adjoint
+    )

@@ -1,0 +1,465 @@
+"""The Davies generator against sums over clusters written out, closed forms, laws of thermodynamics, and finite differences."""
+
+import warnings
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxgibbs as jg
+from helpers import derivatives_of, direction, with_levels
+from jaxgibbs.linalg import vectorize
+from jaxgibbs.open_systems import collective
+from jaxgibbs.open_systems.bohr import bohr_clusters
+
+SX, SZ = np.array([[0.0, 1], [1, 0]]), np.diag([1.0, -1])
+HOT, COLD = jg.OhmicBath(0.7, 1e-4, 5.0), jg.OhmicBath(2.0, 2e-4, 3.0)
+LADDER = np.diag(np.sqrt(np.arange(1.0, 5)), 1)
+
+
+class SpinBath(jg.baths.AbstractBath):
+    """`gamma(w) = strength / (1 + e^{-beta w})`: of a bounded spectrum, for `beta` of either sign."""
+
+    beta: jax.Array
+    strength: jax.Array
+
+    def __init__(self, beta, strength):
+        self.beta, self.strength = jnp.asarray(beta), jnp.asarray(strength)
+
+    @property
+    def scale(self):
+        return jnp.ones(())
+
+    def rate(self, frequency):
+        return self.strength * jax.nn.sigmoid(self.beta * frequency)
+
+
+class BrokenBath(SpinBath):
+    """A bath whose rate at `w` is multiplied by `1 + skew w`."""
+
+    skew: float
+
+    def __init__(self, beta, strength, skew):
+        super().__init__(beta, strength)
+        self.skew = skew
+
+    def rate(self, frequency):
+        return super().rate(frequency) * (1 + self.skew * frequency)
+
+
+def reference(hamiltonian, couplings, tolerance=1e-7):
+    """The matrix of `L` on stacked columns: a loop over couplings and frequencies."""
+    levels, vectors = np.linalg.eigh(hamiltonian)
+    differences, one = levels[None, :] - levels[:, None], np.eye(len(levels))
+    frequencies = []
+    for w in np.sort(differences.ravel()):
+        if not frequencies or w - frequencies[-1] > tolerance:
+            frequencies.append(w)
+    effective, total = hamiltonian.astype(complex), 0
+    for coupling, bath in couplings:
+        elements = vectors.conj().T @ coupling @ vectors
+        for w in frequencies:
+            jump = vectors @ np.where(np.abs(differences - w) < tolerance, elements, 0) @ vectors.conj().T
+            loss = jump.conj().T @ jump
+            effective = effective + float(bath.lamb_shift(w)) * loss
+            total = total + float(bath.rate(w)) * (
+                np.kron(jump.conj(), jump) - (np.kron(one, loss) + np.kron(loss.T, one)) / 2
+            )
+    return total - 1j * (np.kron(one, effective) - np.kron(effective.T, one))
+
+
+def systems():
+    rng = np.random.default_rng(3)
+    for name, hamiltonian in {
+        "generic": direction(rng, 4, True),
+        "degenerate": with_levels(rng, [0.0, 0.0, 1.0, 2.0], True),
+        "ladder": np.diag([0.0, 1.0, 2.0, 3.0]),
+        "one level": np.eye(4),
+        "one state": np.array([[0.3]]),
+    }.items():
+        dim = len(hamiltonian)
+        yield name, (hamiltonian, [(direction(rng, dim, True), HOT), (direction(rng, dim, True), COLD)])
+
+
+SYSTEMS = dict(systems())
+
+
+@eqx.filter_jit
+def dense(generator):
+    return generator.to_dense()
+
+
+@eqx.filter_jit
+def images(generator, x):
+    """`L(x)`, `L^+(x)`, and the dissipator of each bath."""
+    return generator(x), generator.adjoint(x), [generator.dissipator(x, label) for label in generator.baths]
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_generator_is_the_sum_over_clusters(name):
+    hamiltonian, couplings = SYSTEMS[name]
+    generator = jg.davies(hamiltonian, couplings, baths=("hot", "cold"))
+    dim, rng = len(hamiltonian), np.random.default_rng(5)
+    x = rng.normal(size=(dim, dim)) + 1j * rng.normal(size=(dim, dim))
+    expected = reference(hamiltonian, couplings)
+    np.testing.assert_allclose(dense(generator), expected, atol=1e-14)
+    image, adjoint, parts = images(generator, x)
+    np.testing.assert_allclose(vectorize(image), expected @ vectorize(x), atol=1e-14)
+    np.testing.assert_allclose(vectorize(adjoint), expected.conj().T @ vectorize(x), atol=1e-14)
+    assert generator.separate == (name in ("generic", "one state"))
+    assert generator.baths == ("hot", "cold")
+    np.testing.assert_allclose(generator.betas, [0.7, 2.0])
+    free = vectorize(generator.hamiltonian_matrix() @ x - x @ generator.hamiltonian_matrix())
+    np.testing.assert_allclose(vectorize(sum(parts)), expected @ vectorize(x) + 1j * free, atol=1e-14)
+    np.testing.assert_allclose(parts[1], images(jg.davies(hamiltonian, couplings[1:]), x)[2][0], atol=1e-14)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_one_bath_leads_to_its_gibbs_state_and_the_generator_commutes_with_the_free_evolution(name):
+    hamiltonian, couplings = SYSTEMS[name]
+    generator = jg.davies(hamiltonian, [(operator, HOT) for operator, _ in couplings])
+    scale, state = np.linalg.norm(dense(generator)), jg.gibbs_state(hamiltonian, 0.7).density_matrix()
+    if len(hamiltonian) == 1:
+        scale = 1.0
+    assert np.linalg.norm(images(generator, np.array(state) + 0j)[0]) < 1e-13 * scale
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=hamiltonian.shape)
+    commutator = hamiltonian @ x - x @ hamiltonian
+    image = images(generator, x + 0j)[0]
+    np.testing.assert_allclose(
+        images(generator, commutator + 0j)[0], hamiltonian @ image - image @ hamiltonian, atol=1e-12 * scale
+    )
+    shift = generator.lamb_shift_matrix()
+    np.testing.assert_allclose(hamiltonian @ shift, shift @ hamiltonian, atol=1e-13)
+    rates = generator.transition_rates(generator.eigenvectors)
+    levels = np.linalg.eigvalsh(hamiltonian)
+    np.testing.assert_allclose(rates @ np.exp(-0.7 * levels), 0, atol=1e-14)
+    np.testing.assert_allclose(np.sum(rates, axis=0), 0, atol=1e-15)
+
+
+def test_large_systems_go_row_by_row(monkeypatch):
+    hamiltonian, couplings = SYSTEMS["degenerate"]
+    generator = jg.davies(hamiltonian, couplings)
+    x = np.random.default_rng(0).normal(size=hamiltonian.shape)
+    expected = generator(x), generator.adjoint(x)
+    monkeypatch.setattr(collective, "_LARGEST_KERNEL", 2)
+    np.testing.assert_allclose(generator(x), expected[0], atol=1e-15)
+    np.testing.assert_allclose(generator.adjoint(x), expected[1], atol=1e-15)
+    np.testing.assert_allclose(generator.to_dense(), reference(hamiltonian, couplings), atol=1e-14)
+
+    def loss(rows):
+        monkeypatch.setattr(collective, "_LARGEST_KERNEL", 2 if rows else 32)
+        return jax.grad(lambda s: jnp.sum((jg.davies(hamiltonian, [(s * couplings[0][0], HOT)])(x)).real ** 2))(1.0)
+
+    np.testing.assert_allclose(loss(True), loss(False), rtol=1e-12)
+
+
+def test_a_qubit_relaxes_and_dephases_at_the_known_rates():
+    gap, bath = 1.3, HOT
+    generator = jg.davies(gap / 2 * SZ, [(SX, bath), (SZ, COLD)])
+    down, up, pure = bath.rate(gap), bath.rate(-gap), COLD.rate(0.0)
+    shift = bath.lamb_shift(gap) - bath.lamb_shift(-gap)
+    decay = (down + up) / 2 + 2 * pure  # D[sigma_z] damps coherences at twice its rate
+    expected = [0, -(down + up), -decay + 1j * (gap + shift), -decay - 1j * (gap + shift)]
+    found = np.linalg.eigvals(dense(generator))
+    np.testing.assert_allclose(
+        sorted(found, key=lambda z: (z.real, z.imag)), sorted(expected, key=lambda z: (z.real, z.imag)), atol=1e-13
+    )
+
+
+def test_an_oscillator_is_one_collective_jump_each_way_with_the_gap_of_half_its_decay_rate():
+    number, frequency = LADDER.T @ LADDER, 1.0
+    cold = jg.OhmicBath(np.inf, 0.01, 5.0)
+    generator = jg.davies(frequency * number, [(LADDER + LADDER.T, cold)], lamb_shift=False)
+    kappa = float(cold.rate(frequency))
+    lindblad = jg.Lindbladian(frequency * number, [LADDER], [kappa])
+    np.testing.assert_allclose(generator.to_dense(), lindblad.to_dense(), atol=1e-15)
+    slowest = np.sort(-np.linalg.eigvals(dense(generator)).real)
+    np.testing.assert_allclose(slowest[:2], [0, kappa / 2], atol=1e-14)
+    assert set(np.unique(generator.clusters)) == set(range(-4, 5))
+
+
+@pytest.mark.parametrize("beta", [-1.2, 0.0, 0.9])
+def test_a_bounded_bath_may_have_any_temperature(beta):
+    hamiltonian, couplings = SYSTEMS["generic"]
+    generator = jg.davies(hamiltonian, [(couplings[0][0], SpinBath(beta, 0.01))], lamb_shift=False)
+    state = jg.gibbs_state(hamiltonian, beta).density_matrix()
+    np.testing.assert_allclose(generator(state), 0, atol=1e-16)
+
+
+def test_at_zero_temperature_nothing_goes_up_and_derivatives_are_exact():
+    hamiltonian, couplings = SYSTEMS["generic"]
+    _levels, vectors = np.linalg.eigh(hamiltonian)
+
+    def generator(strength):
+        return jg.davies(hamiltonian, [(couplings[0][0], jg.OhmicBath(np.inf, strength, 5.0))])
+
+    rates = generator(0.01).transition_rates(vectors)
+    assert np.all(np.triu(rates, 1) >= 0)
+    assert np.all(np.tril(rates, -1) == 0)
+    ground = np.outer(vectors[:, 0], vectors[:, 0].conj())
+    np.testing.assert_allclose(generator(0.01)(ground), 0, atol=1e-16)
+    for strength in (0.0, 0.01):
+        slope = jax.jvp(lambda s: generator(s).transition_rates(vectors), (strength,), (1.0,))[1]
+        np.testing.assert_allclose(slope, 100 * rates, atol=1e-12)
+        assert np.all(np.isfinite(jax.grad(lambda s: jnp.sum(generator(s)(couplings[0][0]).real ** 2))(strength)))
+
+
+def test_two_baths_at_a_degeneracy_are_discontinuous_as_they_should():
+    """Of a V system: with one frequency the two upper states interfere, with two they do not; the tolerance decides."""
+    one, two = np.zeros((2, 3, 3))
+    one[0, 1:] = one[1:, 0] = 1.0
+    two[0, 1:] = two[1:, 0] = [1.0, -0.4]
+
+    def steady(splitting):
+        generator = jg.davies(
+            np.diag([0.0, 1.0, 1.0 + splitting]), [(one, HOT), (two, COLD)], lamb_shift=False, tolerance=1e-9
+        )
+        matrix = np.array(dense(generator))
+        values, vectors = np.linalg.eig(matrix)
+        state = vectors[:, np.argmin(np.abs(values))].reshape(3, 3)
+        return (state / np.trace(state)).real[0, 0], np.sort(np.abs(values))[1]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (together, gap), (apart, _) = steady(1e-10), steady(1e-7)
+    assert gap > 1e-6
+    assert abs(together - apart) > 0.01
+    np.testing.assert_allclose(steady(0.0)[0], together, atol=1e-6)
+
+
+# -- derivatives -----------------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(11)
+ANGLES, AXES = np.linalg.eigh(direction(RNG, 5, True))
+OPERATORS = direction(RNG, 5, True), direction(RNG, 5, True)
+STATE = direction(RNG, 5, True)
+WEIGHT = direction(RNG, 5, True)
+
+
+def turned(levels, t):
+    """`e^{itK} diag(E(t)) e^{-itK}`."""
+    turn = (AXES * jnp.exp(1j * t * ANGLES)) @ AXES.conj().T
+    return (turn * levels) @ turn.conj().T
+
+
+def moving(t):
+    return turned(jnp.array([0.0, 0.3, 1.0, 1.9, 2.4]) + t * jnp.array([0.3, 0.1, -0.2, 0.4, 0.0]) ** 2, t)
+
+
+def degenerate(t):
+    return turned(jnp.array([0.0, 0.0, 1.0, 1.0, 2.4]) + (t + t**2) * jnp.array([0.1, 0.1, -0.2, -0.2, 0.4]), t)
+
+
+def equidistant(t):
+    return turned((1 + 0.3 * t + t**2) * jnp.arange(5.0), t)
+
+
+def reading(hamiltonian, t):
+    """A number that depends on all of the generator but the Lamb shift, which has the same frame and costs time to compile."""
+    generator = jg.davies(hamiltonian, [(OPERATORS[0], jg.OhmicBath(0.7 + t, 1.0, 5.0))], lamb_shift=False)
+    return jnp.sum(WEIGHT * generator(STATE)).real
+
+
+@pytest.mark.parametrize("path", [moving, degenerate, pytest.param(equidistant, marks=pytest.mark.slow)])
+def test_derivatives_in_forward_mode_are_those_of_finite_differences(path):
+    value = jax.jit(lambda t: reading(path(t), t))
+    _, first, second = jax.jit(derivatives_of(lambda t: reading(path(t), t), "ff"))(0.2)
+    h = 1e-3  # errors h^4 of the differences, eps / h^2 of their rounding
+    f = np.array([value(0.2 + k * h) for k in range(-2, 3)])
+    np.testing.assert_allclose(first, (f[0] - 8 * f[1] + 8 * f[3] - f[4]) / (12 * h), rtol=1e-8)
+    np.testing.assert_allclose(second, (-f[0] + 16 * f[1] - 30 * f[2] + 16 * f[3] - f[4]) / (12 * h**2), rtol=1e-6)
+
+
+def test_reverse_mode_agrees_with_forward_mode():
+    def value(t):
+        return reading(moving(t), t)
+
+    expected = jax.jit(derivatives_of(value, "ff"))(0.2)
+    np.testing.assert_allclose(jax.jit(derivatives_of(value, "rf"))(0.2), expected, rtol=1e-10)
+
+
+def test_the_lamb_shift_has_derivatives():
+    def value(t):
+        generator = jg.davies(equidistant(t), [(OPERATORS[0], jg.OhmicBath(0.7 + t, 1.0, 5.0))])
+        return jnp.sum(WEIGHT * generator.lamb_shift_matrix()).real
+
+    single, h = jax.jit(value), 1e-3
+    f = [single(0.2 + k * h) for k in (-2, -1, 1, 2)]
+    slope = jax.jit(lambda t: jax.jvp(value, (t,), (1.0,))[1])(0.2)
+    np.testing.assert_allclose(slope, (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * h), rtol=1e-8)
+
+
+def test_couplings_of_an_operator_have_gradients_unless_they_split_a_cluster():
+    """Two qubits: a common field keeps the degeneracy, a field on one of them does not."""
+    first, second = np.kron(SZ, np.eye(2)), np.kron(np.eye(2), SZ)
+    common, staggered = jg.operators.Dense(first + second), jg.operators.Dense(first - second)
+    x = np.random.default_rng(2).normal(size=(4, 4))
+
+    def value(fields):
+        hamiltonian = fields[0] * common + fields[1] * staggered
+        generator = jg.davies(hamiltonian, [(np.kron(SX, np.eye(2)) + np.kron(np.eye(2), SX), HOT)])
+        return jnp.sum(jnp.cos(np.arange(16.0)).reshape(4, 4) * generator(x)).real
+
+    degenerate, generic = jnp.array([0.5, 0.0]), jnp.array([0.5, 0.17])
+    gradient = jax.grad(value)(degenerate)
+    h = 1e-5
+    difference = (value(degenerate + h * np.eye(2)[0]) - value(degenerate - h * np.eye(2)[0])) / (2 * h)
+    np.testing.assert_allclose(gradient[0], difference, rtol=1e-8)
+    assert np.isnan(gradient[1])
+    np.testing.assert_allclose(jax.jvp(value, (degenerate,), (jnp.array([1.0, 0.0]),))[1], difference, rtol=1e-8)
+    assert np.isnan(jax.jvp(value, (degenerate,), (jnp.array([0.0, 1.0]),))[1])
+    assert np.isnan(jax.jvp(value, (degenerate,), (jnp.array([1.0, 1.0]),))[1])
+    assert np.all(np.isfinite(jax.grad(value)(generic)))
+    hessian = jax.hessian(value)(degenerate)
+    assert np.isfinite(hessian[0, 0])
+    assert np.all(np.isnan(hessian[1]))
+
+
+def test_a_matrix_has_a_gradient_in_reverse_mode_only_where_nothing_splits():
+    def value(matrix):
+        generator = jg.davies(matrix, [(OPERATORS[0].real, HOT)])
+        return jnp.sum(WEIGHT.real * generator(STATE)).real
+
+    generic, split = np.diag([0.0, 0.3, 1.0, 1.9, 2.4]), np.diag([0.0, 0.0, 1.0, 1.9, 2.4])
+    gradient, tangent = jax.grad(value)(generic), direction(np.random.default_rng(1), 5)
+    np.testing.assert_allclose(jnp.sum(gradient * tangent), jax.jvp(value, (generic,), (tangent,))[1], rtol=1e-10)
+    assert np.all(np.isnan(np.diag(jax.grad(value)(split))))
+    assert np.isnan(jax.jvp(value, (split,), (tangent,))[1])
+    np.testing.assert_allclose(jax.jvp(value, (split,), (np.eye(5),))[1], 0, atol=1e-13)
+
+
+def test_unequal_shifts_of_one_frequency_are_refused_where_a_coupling_drives_it():
+    """Levels 0, 1, 2 with a tilt: both gaps are driven by one operator, or only one of them is."""
+
+    def slope(coupling, tilt):
+        def value(t):
+            generator = jg.davies(jnp.diag(jnp.array([0.0, 1.0, 2.0]) + t * jnp.array(tilt)), [(coupling, HOT)])
+            return jnp.sum(generator(np.ones((3, 3)))).real
+
+        return jax.jvp(value, (0.0,), (1.0,))[1]
+
+    both, single = np.eye(3, k=1) + np.eye(3, k=-1), np.zeros((3, 3))
+    single[0, 1] = single[1, 0] = 1.0
+    assert np.isnan(slope(both, [0.0, 1.0, 0.0]))
+    assert np.isfinite(slope(both, [0.0, 1.0, 2.0]))
+    assert np.isfinite(slope(single, [0.0, 1.0, 0.0]))
+
+
+def test_a_splitting_in_second_order_has_a_first_derivative_and_no_second():
+    def value(t):
+        mixing = np.zeros((3, 3))
+        mixing[0, 2] = mixing[2, 0] = 1.0  # pushes the first of two equal levels down, in second order
+        generator = jg.davies(np.diag([0.0, 0.0, 1.0]) + t * mixing, [(OPERATORS[0][:3, :3], HOT)])
+        return jnp.sum(generator(STATE[:3, :3]) * WEIGHT[:3, :3]).real
+
+    _, first, second = derivatives_of(value, "ff")(0.0)
+    assert np.isfinite(first)
+    assert np.isnan(second)
+
+
+def test_jit_vmap_and_single_precision():
+    first, second = (jg.operators.Dense(direction(RNG, 4).astype(np.float32)) for _ in range(2))
+    coupling, x = direction(RNG, 4).astype(np.float32), direction(RNG, 4).astype(np.float32)
+
+    def value(fields):
+        generator = jg.davies(fields[0] * first + fields[1] * second, [(coupling, HOT)])
+        assert generator.dtype == jnp.complex64
+        return jnp.sum(generator(x) * x).real + jnp.sum(generator.adjoint(x) * x.T).real
+
+    fields = np.array([[0.5, 0.2], [0.1, 0.9], [0.7, -0.7]], np.float32)
+    slopes = jax.jit(jax.vmap(jax.grad(value)))(fields)
+    assert slopes.dtype == jnp.float32
+    expected = np.stack([jax.grad(value)(row) for row in fields])
+    np.testing.assert_allclose(slopes, expected, rtol=2e-3, atol=1e-5)
+    deep = jax.jit(lambda g, x: g(x))(jg.davies(np.diag([0.0, 1.0, 2.0, 3.0]), [(coupling.astype(float), HOT)]), x)
+    np.testing.assert_allclose(
+        vectorize(deep), reference(np.diag([0.0, 1, 2, 3]), [(coupling, HOT)]) @ vectorize(x), atol=1e-8
+    )
+
+
+# -- local and global ------------------------------------------------------------------------------------------------
+
+
+def test_a_local_generator_may_carry_heat_from_cold_to_hot():
+    """Two qubits, weakly coupled: heat of the full Hamiltonian under local jumps breaks the second law (Levy & Kosloff 2014)."""
+    raising = np.array([[0.0, 1], [0, 0]])
+    upper, lower = np.kron(SZ, np.eye(2)) / 2, np.kron(np.eye(2), SZ) / 2
+    exchange = np.kron(raising, raising.T) + np.kron(raising.T, raising)
+    couplings = [
+        (np.kron(SX, np.eye(2)), jg.OhmicBath(1.0, 0.01, 50.0)),
+        (np.kron(np.eye(2), SX), jg.OhmicBath(0.5, 0.01, 50.0)),
+    ]
+    free, labels = 1.0 * upper + 2.5 * lower, ("cold", "hot")
+    full = free + 0.05 * exchange
+    everywhere = jg.davies(full, couplings, baths=labels, lamb_shift=False)
+    local = jg.davies(free, couplings, baths=labels, lamb_shift=False) + jg.Lindbladian(0.05 * exchange, [])
+    np.testing.assert_allclose(local.hamiltonian_matrix(), everywhere.hamiltonian_matrix(), atol=1e-15)
+
+    def production(generator, energy):
+        values, vectors = np.linalg.eig(np.array(dense(generator)))
+        state = vectors[:, np.argmin(np.abs(values))].reshape(4, 4).T
+        state = state / np.trace(state)
+        heats = [np.trace(energy @ generator.dissipator(state, label)).real for label in labels]
+        return -(1.0 * heats[0] + 0.5 * heats[1]), sum(heats)
+
+    rate, balance = production(everywhere, full)
+    assert rate > 0
+    np.testing.assert_allclose(balance, 0, atol=1e-15)
+    assert production(local, full)[0] < -1e-8  # the violation
+    rate, balance = production(local, free)
+    assert rate > 0  # lawful for the heat of the free part, which does not balance: the rest is work
+    assert abs(balance) > 1e-8
+
+
+# -- misuse ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("couplings", "options", "message"),
+    [
+        ([], {}, "at least one operator"),
+        ([(np.eye(3), HOT)], {}, "must have the shape"),
+        ([(LADDER[:2, :2], HOT)], {}, "must be a Hermitian matrix"),
+        ((SX, HOT), {}, "must be a pair"),
+        ([(SX, 0.3)], {}, "must be a pair"),
+        ([(SX, HOT)], {"baths": ("a", "b")}, "one label for each"),
+        ([(SX, HOT), (SZ, COLD)], {"baths": ("a", "a")}, "must have one temperature"),
+        ([(SX, HOT)], {"tolerance": -1.0}, "`tolerance` must be"),
+        ([(SX, BrokenBath(1.0, 0.01, 0.3))], {}, "KMS condition"),
+        ([(SX, SpinBath(1.0, -0.01))], {}, "rates of at least 0"),
+    ],
+)
+def test_misuse(couplings, options, message):
+    with pytest.raises(ValueError, match=message):
+        jg.davies(np.diag([0.0, 1.0]), couplings, **options)
+
+
+@pytest.mark.parametrize("bath", [lambda s: BrokenBath(1.0, s, 0.3), lambda s: SpinBath(1.0, -s)])
+def test_what_is_no_thermal_bath_is_nan_under_a_trace(bath):
+    rates = jax.jit(lambda s: jg.davies(np.diag([0.0, 1.0]), [(SX, bath(s))], lamb_shift=False).transition_rates())(
+        0.01
+    )
+    assert np.all(np.isnan(rates))
+
+
+def test_warnings_where_the_secular_approximation_is_doubtful():
+    levels = np.diag([0.0, 1.0, 2.001])
+    coupling = np.eye(3, k=1) + np.eye(3, k=-1)
+    with pytest.warns(UserWarning, match="the secular approximation is doubtful"):
+        jg.davies(levels, [(coupling, jg.OhmicBath(1.0, 0.3, 5.0))])
+    jg.davies(levels, [(coupling, jg.OhmicBath(1.0, 1e-4, 5.0))])
+    together = jg.davies(levels, [(coupling, jg.OhmicBath(1.0, 0.1, 5.0))], tolerance=0.01)
+    assert np.max(together.clusters) == 2
+    chain = np.diag([0.0, 1.0, 2.0009, 3.0027, 4.0054, 5.009, 6.0135])
+    with pytest.warns(UserWarning, match="wide, more than 10 times"):
+        jg.davies(chain, [(np.eye(7, k=1) + np.eye(7, k=-1), jg.OhmicBath(1.0, 1e-5, 5.0))], tolerance=0.00044 * 2.1)
+    jax.jit(lambda s: jg.davies(levels, [(coupling, jg.OhmicBath(1.0, s, 5.0))])(levels))(0.3)  # silent under a trace
+
+
+def test_clusters_are_symmetric_and_linked():
+    clusters = bohr_clusters(jnp.array([0.0, 1e-12, 1.0, 2.0]), 1e-9)
+    np.testing.assert_array_equal(clusters, [[0, 0, 1, 2], [0, 0, 1, 2], [-1, -1, 0, 1], [-2, -2, -1, 0]])
+    np.testing.assert_array_equal(bohr_clusters(jnp.array([0.3]), 1e-9), [[0]])
