@@ -15,7 +15,10 @@ from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 from jaxtyping import Array, Float, Inexact
 
+from .small_eigenvalues import LARGEST, small_eigenvalues
+
 _SIDE_BY_SIDE = 16  # so many calls are written out: more would cost compile time
+_MANY = 256  # from here on, tiny matrices are worth a program of their own, which takes a second to compile
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -73,6 +76,8 @@ def _on_cpu(matrix, *, eigenvectors: bool):
     if count == 0:
         return _elsewhere(matrix, eigenvectors=eigenvectors)
     flat = matrix.reshape(count, *matrix.shape[-2:])
+    if count >= _MANY and matrix.shape[-1] <= LARGEST and not eigenvectors:
+        return (small_eigenvalues(flat).reshape(matrix.shape[:-1]),)
     if count <= _SIDE_BY_SIDE:
         answers = [jnp.stack(parts) for parts in zip(*map(one, flat), strict=True)]
     else:
