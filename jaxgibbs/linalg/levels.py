@@ -243,6 +243,17 @@ class LevelSumsInTurn(AbstractLevelSums):
             return jnp.where(x == 0, 0, jnp.exp(x)), jnp.where(x == 0, 1, 0).astype(x.dtype)
 
         others, largest = self._totals(term)
-        rest = others + (largest - 1)
-        total = 1 + rest
-        return jnp.log(total) - ((total - 1) - rest) / total  # as `log1p`, of which XLA's takes twice as long
+        return _log1p(others + (largest - 1))
+
+
+def _log1p(rest):
+    """`ln(1 + rest)` for `rest >= 0`, in half the time of `jnp.log1p`: `2 artanh(z)` by its series where `z` is below 1/5.
+
+    Subtracting the rounding of `1 + rest` would be shorter, but XLA simplifies that away.
+    """
+    z = rest / (2 + rest)
+    square = z**2
+    series = jnp.zeros_like(rest)
+    for odd in range(23, 0, -2):
+        series = series * square + 1 / odd
+    return jnp.where(rest < 0.5, 2 * z * series, jnp.log(1 + rest))
