@@ -133,8 +133,8 @@ def _quantity(
 
     @evaluate.__wrapped__.def_vmap
     def _(axis_size, batched, s, levels):
-        del axis_size
-        sums = LevelSumsInTurn if levels.shape[-1] <= LevelSumsInTurn.LARGEST else LevelSums
+        in_turn = axis_size >= LevelSumsInTurn.FEWEST and levels.shape[-1] <= LevelSumsInTurn.LARGEST
+        sums = LevelSumsInTurn if in_turn else LevelSums
         axes = tuple(0 if b else None for b in batched)
         return jax.vmap(functools.partial(apart, sums), axes)(s, levels), True
 

@@ -195,6 +195,7 @@ class LevelSumsInTurn(AbstractLevelSums):
     """
 
     LARGEST = 128  # of more levels, a sum over all at once is as fast
+    FEWEST = 16  # in a smaller batch it does not make up for its longer compilation
 
     def __init__(self, s, levels):
         self.s, self.levels = s, levels
