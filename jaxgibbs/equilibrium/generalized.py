@@ -132,14 +132,15 @@ def checked_charges(charges) -> tuple[AbstractOperator, ...]:
     charges = tuple(simplify(as_operator(charge)) for charge in charges)
     if not charges:
         raise ValueError("`charges` must have at least one operator, but is empty.")
-    if len({charge.dim for charge in charges}) > 1:
-        raise ValueError(f"`charges` must act on one space, but have dimensions {[charge.dim for charge in charges]}.")
+    dims = [charge.dim for charge in charges]
+    if len(set(dims)) > 1:
+        raise ValueError(f"`charges` must act on one space, but have dimensions {dims}.")
+    kinds = {type(charge) for charge in charges}
     for kind in (QuadraticBosons, QuadraticFermions):
-        if any(isinstance(charge, kind) for charge in charges):
+        if kind in kinds:
             return tuple(as_quadratic(charge, kind) for charge in charges)
-    structured = {type(charge) for charge in charges if isinstance(charge, Spectrum | Bosons | Fermions)}
-    if structured and len({type(charge) for charge in charges}) > 1:
-        names = sorted({type(charge).__name__ for charge in charges})
+    if len(kinds) > 1 and kinds & {Spectrum, Bosons, Fermions}:
+        names = sorted(kind.__name__ for kind in kinds)
         raise ValueError(f"`charges` must be all matrices or all of one structured kind, but are {names}.")
     return charges
 

@@ -1,5 +1,6 @@
 """From the operators a user passes to the arrays a fit works on."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -24,6 +25,9 @@ from ._matrix_charges import MatrixCharges
 
 def real_array(name: str, values: ArrayLike, dtype) -> Float[Array, "..."]:
     """`values` as a finite real array; plain Python numbers take `dtype`, arrays promote it."""
+    if isinstance(values, jax.Array) and values.dtype == dtype and not values.weak_type:
+        check_finite(name, values)
+        return values
     if isinstance(values, tuple | list) and any(hasattr(value, "dtype") for value in values):
         values = jnp.stack([jnp.asarray(value) for value in values])
     given = getattr(values, "dtype", dtype)

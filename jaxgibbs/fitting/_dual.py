@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 from ._charges import AbstractCharges, IndependentCharges, Moments
 from ._diagonal_charges import LevelCharges, ModeCharges
 from ._matrix_charges import MatrixCharges
+from ._norms import norm
 from ._whitening import Whitening, whiten
 from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, DualNewton, minimise
 
@@ -39,6 +40,34 @@ class Pass(NamedTuple):
     steps: Int[Array, ""]
 
 
+class Ending(NamedTuple):
+    """Of a pass, what it takes to follow it to the boundary; all in the precision of the charges.
+
+    Attributes:
+        point, combinations, gauge, scales: as in `Pass` and in its `Whitening`.
+        independent: 1 for a combination of charges, 0 for a dependent direction.
+    """
+
+    point: Float[Array, " charges"]
+    combinations: Float[Array, "charges charges"]
+    gauge: Float[Array, "charges charges"]
+    scales: Float[Array, " charges"]
+    independent: Float[Array, " charges"]
+
+    @classmethod
+    def of(cls, end: Pass) -> "Ending":
+        w = end.whitening
+        return cls(end.point, w.combinations, w.gauge, w.scales, w.independent.astype(end.point.dtype))
+
+    def pack(self) -> Float[Array, "rows charges"]:
+        return jnp.concatenate([jnp.atleast_2d(part) for part in self])
+
+    @classmethod
+    def unpack(cls, packed: Float[Array, "rows charges"]) -> "Ending":
+        count = packed.shape[-1]
+        return cls(packed[0], packed[1 : 1 + count], packed[1 + count : 1 + 2 * count], packed[-2], packed[-1])
+
+
 def solve_dual(charges: AbstractCharges, targets, initial, floors, method: DualNewton) -> Pass:
     """Fit `charges`, given less their `targets`, from multipliers `initial` (or `None`)."""
     dtype = targets.dtype
@@ -58,7 +87,7 @@ def solve_dual(charges: AbstractCharges, targets, initial, floors, method: DualN
     point, start = _start(whitened, whitening, initial, method)
     end = minimise(whitened, point, start, whitening.independent, whitening.overlaps, method)
     multipliers = whitening.multipliers(end.point)
-    size = jnp.linalg.norm(multipliers)
+    size = norm(multipliers)
     safe = jnp.where(size > 0, size, 1)
 
     # Turning whitened coordinates into the user's rounds; where that may matter, the residual is taken at the result.

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 from jaxgibbs.linalg import eigh, matmul
 
 from ._charges import AbstractCharges
+from ._norms import row_norms
 
 _WELL_CONDITIONED = 1e-6  # smallest eigenvalue of a Gram matrix of unit vectors whose eigenvectors can be trusted
 
@@ -52,7 +53,7 @@ def whiten(
     `floors` is a multiple of the identity.
     """
     vectors, offsets = charges.vectors()
-    scales = jnp.linalg.norm(vectors, axis=-1)
+    scales = row_norms(vectors)
     # A multiple of the identity leaves rounding behind when its mean is taken off.
     varies = scales > 64 * jnp.finfo(scales.dtype).eps * (jnp.abs(offsets) + jnp.abs(targets))
     varies = varies & (scales > floors)
@@ -69,7 +70,7 @@ def whiten(
         spread[0] > _WELL_CONDITIONED, plain, lambda: _carefully(vectors, turn, tolerance)
     )
     dependencies = dependencies / units
-    norms = jnp.linalg.norm(dependencies, axis=-1)
+    norms = row_norms(dependencies)
     dependencies = dependencies / jnp.where(norms > 0, norms, 1)[:, None]
     gauge = jax.lax.cond(independent.all(), lambda d: jnp.zeros_like(d), _projector, dependencies)
     return Whitening(rows / units, independent, dependencies, gauge, units, offsets, overlaps)

@@ -17,7 +17,8 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgibbs import linalg
 
 from ._charges import AbstractCharges
-from ._dual import Pass, solve_dual_compiled
+from ._dual import Ending, solve_dual_compiled
+from ._norms import norm
 from .newton import CONVERGED, EDGE, OUTSIDE, STALLED, DualNewton, minimise
 
 
@@ -43,23 +44,25 @@ class Limit(NamedTuple):
     evaluations: int
 
 
-def limit_on_boundary(charges: AbstractCharges, targets, end: Pass, method: DualNewton) -> Limit:
-    """Follow a fit of `charges`, given less their `targets`, that ended at `EDGE`."""
+def limit_on_boundary(
+    charges: AbstractCharges, targets, end: Ending, residual: np.ndarray, evaluations: int, method: DualNewton
+) -> Limit:
+    """Follow a fit of `charges`, given less their `targets`, that ended at `EDGE` after so many `evaluations`."""
     tolerance = method.tolerances(targets.dtype)[1]
     loose = 1e-2 * tolerance**0.5  # the normal and the face are known to about the square root of rounding
-    whitening = end.whitening
-    independent = np.asarray(whitening.independent)
-    rows = whitening.combinations[independent]
+    end = Ending(*map(np.asarray, end))
+    independent = end.independent > 0
+    rows = jnp.asarray(end.combinations[independent])
     whitened = charges.combine(rows)
-    normal, evaluations = _turned(whitened, -np.asarray(end.point)[independent], method)
+    normal, turns = _turned(whitened, -end.point[independent], method)
+    evaluations += turns
     height = float(whitened.top(jnp.asarray(normal)))
     direction = normal @ np.asarray(rows)
-    direction = direction - np.asarray(whitening.gauge) @ direction
-    length = np.linalg.norm(direction)
+    direction = direction - end.gauge @ direction
+    length = float(norm(jnp.asarray(direction)))
     direction = direction / length
     unknown = np.full_like(direction, np.nan)
-    evaluations += int(end.evaluations)
-    limit = Limit(OUTSIDE, [direction], unknown, float(-height / length), {}, np.asarray(end.residual), evaluations)
+    limit = Limit(OUTSIDE, [direction], unknown, float(-height / length), {}, residual, evaluations)
     if height < -tolerance:
         return limit
     if height > loose:
@@ -67,7 +70,7 @@ def limit_on_boundary(charges: AbstractCharges, targets, end: Pass, method: Dual
 
     face = charges.face(jnp.asarray(direction), loose / length)
     inner_method = DualNewton(method.max_steps, method.residual_tolerance, loose, loose)
-    inner = solve_dual_compiled(face, targets, None, loose * whitening.scales, inner_method)
+    inner = solve_dual_compiled(face, targets, None, loose * end.scales, inner_method)
     evaluations += int(inner.evaluations)
     if inner.status == CONVERGED:
         state, residual = face.state(inner.multipliers), face.moments(inner.multipliers).residual
@@ -79,7 +82,8 @@ def limit_on_boundary(charges: AbstractCharges, targets, end: Pass, method: Dual
             evaluations=evaluations,
         )
     if inner.status == EDGE:
-        deeper = limit_on_boundary(face, targets, inner, inner_method)
+        further = Ending.of(inner), np.asarray(inner.residual), int(inner.evaluations)
+        deeper = limit_on_boundary(face, targets, *further, inner_method)
         if deeper.status != OUTSIDE:
             normals, evaluations = limit.normals + deeper.normals, evaluations + deeper.evaluations
             return deeper._replace(normals=normals, violation=limit.violation, evaluations=evaluations)

@@ -7,14 +7,14 @@ from jaxtyping import ArrayLike
 
 from jaxgibbs import linalg
 from jaxgibbs._errors import check_finite, check_hermitian, is_concrete
-from jaxgibbs._solution import RESULTS, Solution, conclude
+from jaxgibbs._solution import RESULTS, Solution, conclude, is_result
 from jaxgibbs.equilibrium import generalized_gibbs_state
 from jaxgibbs.equilibrium.generalized import checked_charges
 from jaxgibbs.operators import Bosons, Dense, Fermions, KroneckerSum, Spectrum
 from jaxgibbs.operators.quadratic import AbstractQuadratic
 
 from ._collect import real_vector, shifted
-from ._dual import Pass, solve_dual
+from ._dual import Ending, solve_dual
 from ._expectations import expectations
 from ._implicit import implicit_root
 from .facial_reduction import limit_on_boundary
@@ -73,7 +73,8 @@ def fit_multipliers(
             "a temperature by `fit_beta`."
         )
     count = len(charges)
-    dtype = jnp.finfo(jnp.result_type(*{charge.dtype for charge in charges})).dtype
+    dtypes = {charge.dtype for charge in charges}
+    dtype = jnp.finfo(dtypes.pop() if len(dtypes) == 1 else jnp.result_type(*dtypes)).dtype
     targets = real_vector("targets", targets, count, dtype)
     if initial is not None:
         initial = real_vector("initial", initial, count, targets.dtype).astype(targets.dtype)
@@ -85,13 +86,16 @@ def fit_multipliers(
     concrete = is_concrete(problem, initial)
     if not concrete:
         initial = jax.lax.stop_gradient(initial)
-    found, end = _solve(*(problem if concrete else jax.lax.stop_gradient(problem)), initial, method)
-    multipliers, gauge, stats = found.value, end.whitening.gauge, found.stats
-    if concrete and int(end.status) == EDGE:
-        return _on_boundary(found, problem, end, method, throw)
+    found, packed = _solve(*(problem if concrete else jax.lax.stop_gradient(problem)), initial, method)
+    if concrete and is_result(found.result, RESULTS.boundary):
+        return _on_boundary(found, problem, Ending.unpack(packed), method, throw)
+    wanted = target_covariance is not None or copies is not None
+    if concrete and not wanted:
+        return conclude(found, throw)
+    gauge, multipliers, stats = Ending.unpack(packed).gauge, found.value, found.stats
     if not concrete:
         multipliers = implicit_root(_residual, multipliers, (*problem, gauge))
-    if target_covariance is not None or copies is not None:
+    if wanted:
         knowledge = _knowledge(target_covariance, copies, count, targets.dtype)
         stats = dict(stats)
         stats["covariance"] = _covariance(*problem, multipliers, gauge, *knowledge)
@@ -174,7 +178,7 @@ def _residual(multipliers, inputs):
 
 @jax.jit
 def _solve(charges, targets, log_reference, initial, method):
-    """The fit without derivatives, with its verdict."""
+    """The fit without derivatives, with its verdict; and its ending in one array, as each array returned takes its time."""
     end = solve_dual(shifted(charges, targets, log_reference), targets, initial, jnp.zeros_like(targets), method)
     status, whole = end.status, end.whitening.independent.all()
     result = RESULTS.where(whole, RESULTS.optimal, RESULTS.dependent)
@@ -201,15 +205,15 @@ def _solve(charges, targets, log_reference, initial, method):
     }
     value = jnp.where((status == OUTSIDE) | (status == EDGE), jnp.nan, end.multipliers)
     error = jnp.where(status == OUTSIDE, jnp.inf, jnp.max(jnp.abs(end.residual)))
-    return Solution(value, error, result, stats), end
+    return Solution(value, error, result, stats), Ending.of(end).pack()
 
 
-def _on_boundary(found: Solution, problem, end: Pass, method: DualNewton, throw: bool) -> Solution:
+def _on_boundary(found: Solution, problem, end: Ending, method: DualNewton, throw: bool) -> Solution:
     """Replace the verdict of a fit that ran off along the boundary by the limit it has there, or by a certificate."""
     charges, targets, log_reference = problem
-    if found.result == RESULTS.truncated:
-        return conclude(found, throw)
-    limit = limit_on_boundary(shifted(charges, targets, log_reference, in_blocks=False), targets, end, method)
+    shifted_charges = shifted(charges, targets, log_reference, in_blocks=False)
+    residual, evaluations = np.asarray(found.stats["residual"]), int(found.stats["decompositions"])
+    limit = limit_on_boundary(shifted_charges, targets, end, residual, evaluations, method)
     stats = found.stats | {
         "residual": jnp.asarray(limit.residual),
         "direction": jnp.asarray(limit.normals[0]),

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ._charges import AbstractCharges, Moments
+from ._norms import norm
 
 RUNNING, CONVERGED, OUTSIDE, EDGE, STALLED, BROKEN = range(6)
 
@@ -108,11 +109,11 @@ def minimise(
         return uncertainty(inverse, noise) <= _DETERMINED
 
     def precise(step, inverse, noise, size):
-        return _norm(step) <= jnp.maximum(eps ** (2 / 3) * size, uncertainty(inverse, noise))
+        return norm(step) <= jnp.maximum(eps ** (2 / 3) * size, uncertainty(inverse, noise))
 
     def verdict(point, moments, inverse, step, regular):
         """Status of a point whose Hessian is known."""
-        size = 1 + _norm(point)
+        size = 1 + norm(point)
         known = determined(inverse, moments.noise) & regular
         done = small(moments.residual) & known & precise(step, inverse, moments.noise, size)
         touches = (size > 1) & (-moments.lowest <= 3 * moments.blur)
@@ -123,14 +124,14 @@ def minimise(
     def first():
         inverse, step, regular = solve(start)
         status = verdict(point, start, inverse, step, regular)
-        status = jnp.where(start.lowest > boundary_tolerance * _norm(point), OUTSIDE, status)
+        status = jnp.where(start.lowest > boundary_tolerance * norm(point), OUTSIDE, status)
         one = jnp.ones((), dtype)
         zero = jnp.zeros((), jnp.int32)
         return Iterate(point, start.value, start.residual, start.lowest, inverse, step, one, status, zero, zero)
 
     def body(at: Iterate) -> Iterate:
-        size = 1 + _norm(at.point)
-        length = jnp.minimum(at.length, _LONGEST * size / jnp.maximum(_norm(at.step), jnp.finfo(dtype).tiny))
+        size = 1 + norm(at.point)
+        length = jnp.minimum(at.length, _LONGEST * size / jnp.maximum(norm(at.step), jnp.finfo(dtype).tiny))
         trial = at.point + length * at.step
         moments = charges.moments(trial)
 
@@ -141,16 +142,16 @@ def minimise(
         rounding = jnp.abs(length * slope) <= 1000 * eps * (1 + jnp.abs(at.value))
         flatter = rounding & (length <= 1) & (jnp.abs(slope_there) <= 0.9 * jnp.abs(slope))
         finite = jnp.isfinite(moments.value) & jnp.all(jnp.isfinite(moments.residual))
-        outside = finite & (moments.lowest > boundary_tolerance * _norm(trial))
+        outside = finite & (moments.lowest > boundary_tolerance * norm(trial))
         accept = finite & (falling | enough | flatter) | outside
 
         # With the Hessian of the point before, one solve less: valid once a full step has cut the residual tenfold.
         estimate = jnp.where(independent, at.inverse @ moments.residual, 0)
-        there = 1 + _norm(trial)
+        there = 1 + norm(trial)
         done = (
             accept
             & (length == 1)
-            & (_norm(estimate) <= 0.1 * _norm(at.step))
+            & (norm(estimate) <= 0.1 * norm(at.step))
             & small(moments.residual)
             & determined(at.inverse, moments.noise)
             & precise(estimate, at.inverse, moments.noise, there)
@@ -165,8 +166,8 @@ def minimise(
 
         inverse, step, status = jax.lax.cond(accept & ~done & ~outside, advance, stay, None)
         slow = (length >= 1) & (slope_there < _SLOW**length * slope)
-        stuck = (rounding & finite & (length <= 1)) | (length * _norm(at.step) <= eps * size)
-        known = determined(at.inverse, moments.noise) & (_norm(at.step) <= _DETERMINED * size)
+        stuck = (rounding & finite & (length <= 1)) | (length * norm(at.step) <= eps * size)
+        known = determined(at.inverse, moments.noise) & (norm(at.step) <= _DETERMINED * size)
         last = jnp.where(small(at.residual), jnp.where(known, CONVERGED, EDGE), STALLED)
         status = jnp.where(outside, OUTSIDE, jnp.where(accept, status, jnp.where(stuck, last, RUNNING)))
         next_length = jnp.where(accept, jnp.where(slow, 2 * length, 1), length / 2)
@@ -193,12 +194,6 @@ def minimise(
     return jax.lax.while_loop(running, body, first())
 
 
-def _norm(values):
-    """The Frobenius norm, also of numbers whose squares are none: variances reach 1e-270 near the edge."""
-    largest = jnp.max(jnp.abs(values))
-    return largest * jnp.linalg.norm(values / jnp.where(largest > 0, largest, 1))
-
-
 def _spread(inverse, independent):
     """Norm of the inverse Hessian on the directions that take part."""
-    return _norm(jnp.where(independent[:, None] & independent[None, :], inverse, 0))
+    return norm(jnp.where(independent[:, None] & independent[None, :], inverse, 0))

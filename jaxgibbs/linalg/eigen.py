@@ -16,8 +16,10 @@ from jax.interpreters import batching, mlir
 from jaxtyping import Array, Float, Inexact
 
 from .batches import where_they_lie
+from .small_eigenvalues import LARGEST, small_eigenvalues
 
 _SIDE_BY_SIDE = 16  # so many calls are written out: more would cost compile time
+_MANY = 256  # from here on, tiny matrices are worth a program of their own, which takes a second to compile
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -89,6 +91,8 @@ def _one_by_one(matrix, *, eigenvectors: bool):
     if count == 0:
         return _elsewhere(matrix, eigenvectors=eigenvectors)
     flat = matrix.reshape(count, *matrix.shape[-2:])
+    if count >= _MANY and matrix.shape[-1] <= LARGEST and not eigenvectors:
+        return (small_eigenvalues(flat).reshape(matrix.shape[:-1]),)
     if count <= _SIDE_BY_SIDE:
         answers = [jnp.stack(parts) for parts in zip(*map(one, flat), strict=True)]
     else:

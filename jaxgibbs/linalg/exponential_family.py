@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 
 import jax
+import jax.custom_batching
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Inexact
@@ -20,7 +21,7 @@ from .chains import chain
 from .divided_differences import Exponential, Thermal
 from .eigen import dagger, matmul
 from .hermitian import Decomposition, decompose
-from .levels import LevelSums, distances, natural_unit
+from .levels import AbstractLevelSums, LevelSums, LevelSumsInTurn, distances, natural_unit
 
 _EXP = Exponential()
 
@@ -108,7 +109,9 @@ def _weighted(s, blocks: Blocks, power: int) -> tuple[Inexact[Array, "*stack dim
 _numbers = itertools.count()
 
 
-def _quantity(value: Callable[[LevelSums], Scalar], slope: Callable, moments: Callable, dimension: int = 0) -> Callable:
+def _quantity(
+    value: Callable[[AbstractLevelSums], Scalar], slope: Callable, moments: Callable, dimension: int = 0
+) -> Callable:
     """A function of `(s, blocks)` from its value and its derivatives.
 
     `slope(s, blocks)` is the derivative in `s`. `moments(s, blocks)` is a list of numbers `c_k` such that the derivative
@@ -117,12 +120,23 @@ def _quantity(value: Callable[[LevelSums], Scalar], slope: Callable, moments: Ca
     """
     number = float(next(_numbers))
 
-    @jax.jit  # one compilation, not one an operation
-    def evaluate(s, levels):
+    def apart(sums, s, levels):
         # Behind a barrier of its own each quantity is summed as it goes. Without, XLA would keep the exponentials that several
         # have in common in memory, and a large batch pays more for that than for computing them again.
         s, levels, _ = jax.lax.optimization_barrier((s, levels, jnp.asarray(number, levels.dtype)))
-        return value(LevelSums(s, levels))
+        return value(sums(s, levels))
+
+    @jax.jit  # one compilation, not one an operation
+    @jax.custom_batching.custom_vmap
+    def evaluate(s, levels):
+        return apart(LevelSums, s, levels)
+
+    @evaluate.__wrapped__.def_vmap
+    def _(axis_size, batched, s, levels):
+        in_turn = axis_size >= LevelSumsInTurn.FEWEST and levels.shape[-1] <= LevelSumsInTurn.LARGEST
+        sums = LevelSumsInTurn if in_turn else LevelSums
+        axes = tuple(0 if b else None for b in batched)
+        return jax.vmap(functools.partial(apart, sums), axes)(s, levels), True
 
     @jax.custom_jvp
     def quantity(s, blocks):

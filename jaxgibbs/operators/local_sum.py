@@ -16,7 +16,8 @@ from jaxgibbs._errors import check_hermitian
 from jaxgibbs.linalg import matmul
 
 from .local import embedded_coordinates, site_index, whole_number
-from .terms import LARGEST_SPARSE_DIMENSION, AbstractTermSum, SparseTerms, TermSum, checked_couplings
+from .named_terms import AbstractTerms
+from .terms import AbstractTermSum, TermSum, checked_couplings, sparse_terms
 
 Placement = tuple[ArrayLike, int | Sequence[int]]
 
@@ -24,7 +25,7 @@ _WINDOW = 128  # the largest dense matrix that neighbouring sites are joined to
 _LARGEST_DIMENSION = 2**31 - 1
 
 
-class LocalTerms:
+class LocalTerms(AbstractTerms):
     """Static terms `T_0, T_1, ...`, each a sum of Hermitian matrices on a few sites; hashed by content.
 
     Args:
@@ -69,19 +70,16 @@ class LocalTerms:
         return math.prod(self.dims)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the couplings, in the order of the terms."""
-        return tuple(name for name, _ in self.sizes)
-
-    @property
-    def count(self) -> int:
-        """Number of terms."""
-        return sum(size for _, size in self.sizes)
-
-    @property
     def is_complex(self) -> bool:
         """Whether a matrix element is complex."""
         return any(np.iscomplexobj(matrix) for _, _, matrix in self.placements)
+
+    def entries(self) -> list[tuple]:
+        """Rows, columns and values of each term, for `SparseTerms.from_entries`."""
+        entries = [[(np.zeros(0, int), np.zeros(0, int), np.zeros(0))] for _ in range(self.count)]
+        for number, sites, matrix in self.placements:
+            entries[number].append(embedded_coordinates(matrix, sites, self.dims))
+        return [tuple(np.concatenate(part) for part in zip(*group, strict=True)) for group in entries]
 
     def _checked(self, name, given, given_sites):
         sites = tuple(site_index(site, len(self.dims)) for site in np.atleast_1d(given_sites))
@@ -95,12 +93,6 @@ class LocalTerms:
         check_hermitian(f"{name} on sites {sites}", matrix)
         real = np.isrealobj(matrix) or not np.any(np.imag(matrix))
         return np.ascontiguousarray(np.real(matrix) if real else matrix, dtype=float if real else complex), sites
-
-    def __hash__(self) -> int:
-        return hash(self._digest)
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, LocalTerms) and self._digest == other._digest
 
     def __repr__(self) -> str:
         return f"LocalTerms({self.count} terms, {len(self.placements)} matrices, dims={self.dims})"
@@ -213,25 +205,5 @@ class LocalSum(AbstractTermSum):
             matrices.append(jnp.zeros((size, size), values.dtype).at[window.row, window.column].add(values))
         return LocalMap(tuple(matrices), self.terms)
 
-    def matvec(self, vector):
-        return self.linear_map()(vector)
-
     def to_terms(self) -> TermSum:
-        return TermSum(self.couplings, _sparse_terms(self.terms))
-
-    def to_dense(self):
-        return self.to_terms().to_dense()
-
-
-@functools.lru_cache(maxsize=64)
-def _sparse_terms(terms: LocalTerms) -> SparseTerms:
-    if terms.dim > LARGEST_SPARSE_DIMENSION:
-        raise ValueError(
-            f"The matrix of `LocalSum` must have a dimension of at most {LARGEST_SPARSE_DIMENSION}, but has {terms.dim}; use "
-            "`matvec` or `linear_map`, which need no matrix."
-        )
-    entries = [[(np.zeros(0, int), np.zeros(0, int), np.zeros(0))] for _ in range(terms.count)]
-    for number, sites, matrix in terms.placements:
-        entries[number].append(embedded_coordinates(matrix, sites, terms.dims))
-    joined = [tuple(np.concatenate(part) for part in zip(*group, strict=True)) for group in entries]
-    return SparseTerms.from_entries(terms.dim, dict(terms.sizes), joined)
+        return TermSum(self.couplings, sparse_terms(self.terms, "LocalSum"))

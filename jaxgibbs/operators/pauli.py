@@ -13,14 +13,15 @@ from jaxgibbs._errors import check_finite
 
 from .bit_flips import FlipMap, FlipPlan
 from .local import site_index, whole_number
+from .named_terms import AbstractTerms
 from .pauli_text import parse_pauli_sum
 from .split_flips import SplitMap, SplitPlan, leading_bits
-from .terms import LARGEST_SPARSE_DIMENSION, AbstractTermSum, SparseTerms, TermSum, checked_couplings
+from .terms import AbstractTermSum, TermSum, checked_couplings, sparse_terms
 
 LARGEST_SITES = 30  # an index of a state is an int32
 
 
-class PauliTerms:
+class PauliTerms(AbstractTerms):
     """Static terms `T_0, T_1, ...`, each a real combination of Pauli strings; hashed by content.
 
     Site 0 is the left-most tensor factor, the most significant bit of the index of a state: the bit of site `s` in a mask is
@@ -99,16 +100,6 @@ class PauliTerms:
         return 1 << self.sites
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the couplings, in the order of the terms."""
-        return tuple(name for name, _ in self.sizes)
-
-    @property
-    def count(self) -> int:
-        """Number of terms."""
-        return sum(size for _, size in self.sizes)
-
-    @property
     def is_complex(self) -> bool:
         """Whether a string holds an odd number of `Y`."""
         return bool(np.any(np.bitwise_count(self.x & self.z) % 2))
@@ -117,6 +108,16 @@ class PauliTerms:
         """What each string's flips and signs are multiplied by: its weight times `i^(number of Y)`; real where all are."""
         factors = self.weight * np.array([1, 1j, -1, -1j])[np.bitwise_count(self.x & self.z) % 4]
         return factors if self.is_complex else np.real(factors)
+
+    def entries(self) -> list[tuple]:
+        """Rows, columns and values of each term, for `SparseTerms.from_entries`."""
+        states, factors, entries = np.arange(self.dim), self.factors(), []
+        for number in range(self.count):
+            chosen = np.flatnonzero(self.term == number)
+            x, z, factor = self.x[chosen, None], self.z[chosen, None], factors[chosen, None]
+            values = factor * (1 - 2 * (np.bitwise_count(z & states) % 2).astype(int))
+            entries.append(((states ^ x).ravel(), np.broadcast_to(states, values.shape).ravel(), values.ravel()))
+        return entries
 
     def is_invariant(self, order: Sequence[int]) -> bool:
         """Whether every term stays as it is when site `i` is moved to `order[i]`."""
@@ -142,12 +143,6 @@ class PauliTerms:
                     f"`{name}` must lie between 0 and {size - 1}, but reaches from {index.min()} to {index.max()}."
                 )
         check_finite("weight", weight)
-
-    def __hash__(self) -> int:
-        return hash(self._digest)
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, PauliTerms) and self._digest == other._digest
 
     def __repr__(self) -> str:
         return f"PauliTerms({self.count} terms, {len(self.term)} strings, sites={self.sites})"
@@ -202,14 +197,8 @@ class PauliSum(AbstractTermSum):
             return SplitMap(coefficients, _split_plan(self.terms, leading))
         return FlipMap(coefficients, _plan(self.terms))
 
-    def matvec(self, vector):
-        return self.linear_map()(vector)
-
     def to_terms(self) -> TermSum:
-        return TermSum(self.couplings, _sparse_terms(self.terms))
-
-    def to_dense(self):
-        return self.to_terms().to_dense()
+        return TermSum(self.couplings, sparse_terms(self.terms, "PauliSum"))
 
 
 @functools.lru_cache(maxsize=256)
@@ -220,19 +209,3 @@ def _plan(terms: PauliTerms) -> FlipPlan:
 @functools.lru_cache(maxsize=256)
 def _split_plan(terms: PauliTerms, leading: int) -> SplitPlan:
     return SplitPlan(leading, terms.sites, terms.x, terms.z)
-
-
-@functools.lru_cache(maxsize=64)
-def _sparse_terms(terms: PauliTerms) -> SparseTerms:
-    if terms.dim > LARGEST_SPARSE_DIMENSION:
-        raise ValueError(
-            f"The matrix of `PauliSum` must have a dimension of at most {LARGEST_SPARSE_DIMENSION}, but has {terms.dim}; use "
-            "`matvec` or `linear_map`, which need no matrix."
-        )
-    states, factors, entries = np.arange(terms.dim), terms.factors(), []
-    for number in range(terms.count):
-        chosen = np.flatnonzero(terms.term == number)
-        x, z, factor = terms.x[chosen, None], terms.z[chosen, None], factors[chosen, None]
-        values = factor * (1 - 2 * (np.bitwise_count(z & states) % 2).astype(int))
-        entries.append(((states ^ x).ravel(), np.broadcast_to(states, values.shape).ravel(), values.ravel()))
-    return SparseTerms.from_entries(terms.dim, dict(terms.sizes), entries)

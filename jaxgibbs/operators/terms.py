@@ -1,6 +1,7 @@
 """`sum_k theta_k T_k` with sparse static terms: the form in which the models of small systems are written."""
 
 import abc
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,11 +15,12 @@ from jaxtyping import Array, ArrayLike, Inexact
 from jaxgibbs._errors import check_finite, hermitian_tolerance, is_concrete
 
 from .base import AbstractOperator, inexact
+from .named_terms import AbstractTerms
 
 LARGEST_SPARSE_DIMENSION = 2**14
 
 
-class SparseTerms:
+class SparseTerms(AbstractTerms):
     """Static matrices `T_0, T_1, ...` in coordinate form, hashed by content so that they may key a compilation.
 
     Args:
@@ -77,16 +79,6 @@ class SparseTerms:
         return cls(dim, sizes, *(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     @property
-    def count(self) -> int:
-        """Number of terms."""
-        return sum(size for _, size in self.sizes)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the couplings, in the order of the terms."""
-        return tuple(name for name, _ in self.sizes)
-
-    @property
     def is_complex(self) -> bool:
         """Whether a matrix element is complex."""
         return np.iscomplexobj(self.value)
@@ -116,12 +108,6 @@ class SparseTerms:
                 f"The terms of `{name}` must be Hermitian, but an element of one differs from its mirror image by "
                 f"{np.max(np.abs(defect)):.3g}, above the tolerance {tolerance:.3g}."
             )
-
-    def __hash__(self) -> int:
-        return hash(self._digest)
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, SparseTerms) and self._digest == other._digest
 
     def __repr__(self) -> str:
         return f"SparseTerms({self.count} terms, dim={self.dim}, nonzeros={len(self.value)})"
@@ -167,6 +153,14 @@ class AbstractTermSum(AbstractOperator):
     @abc.abstractmethod
     def to_terms(self) -> "TermSum":
         """The equal `TermSum`, whose sparse terms are computed once; dimensions up to `LARGEST_SPARSE_DIMENSION`."""
+
+    def matvec(self, vector):
+        return self.linear_map()(vector)
+
+    def to_dense(self):
+        stored = self.to_terms()
+        zeros = jnp.zeros((self.dim, self.dim), self.dtype)
+        return zeros.at[stored.terms.row, stored.terms.column].add(stored.weighted_values())
 
     def to_sparse(self):
         """The matrix as a `scipy.sparse.csr_array` of the couplings' values; dimensions as for `to_terms`.
@@ -230,13 +224,6 @@ class TermSum(AbstractTermSum):
         """`theta_k` times the nonzero elements of `T_k`, in the order of `terms`."""
         return self.coefficients()[self.terms.term] * jnp.asarray(self.terms.value, self.dtype)
 
-    def to_dense(self):
-        zeros = jnp.zeros((self.dim, self.dim), self.dtype)
-        return zeros.at[self.terms.row, self.terms.column].add(self.weighted_values())
-
-    def matvec(self, vector):
-        return self.linear_map()(vector)
-
     def linear_map(self):
         values = self.weighted_values()
         return lambda vector: jax.ops.segment_sum(
@@ -245,3 +232,18 @@ class TermSum(AbstractTermSum):
 
     def to_terms(self):
         return self
+
+
+@functools.lru_cache(maxsize=64)
+def sparse_terms(terms, kind: str) -> SparseTerms:
+    """The terms of an operator of some `kind` as sparse matrices, from their `entries`.
+
+    Raises:
+        ValueError: if the dimension is above `LARGEST_SPARSE_DIMENSION`.
+    """
+    if terms.dim > LARGEST_SPARSE_DIMENSION:
+        raise ValueError(
+            f"The matrix of `{kind}` must have a dimension of at most {LARGEST_SPARSE_DIMENSION}, but has {terms.dim}; use "
+            "`matvec` or `linear_map`, which need no matrix."
+        )
+    return SparseTerms.from_entries(terms.dim, dict(terms.sizes), terms.entries())

@@ -11,6 +11,8 @@ import pytest
 import scipy.optimize
 
 import jaxgibbs as jg
+from helpers import direction
+from jaxgibbs import generalized_gibbs_state
 from jaxgibbs._solution import RESULTS
 from jaxgibbs.fitting import DualNewton, fit_multipliers
 from jaxgibbs.operators import Bosons, Dense, Fermions, KroneckerSum, LadderTail, Spectrum
@@ -460,3 +462,20 @@ def test_references_of_other_kinds():
     part = jg.operators.KroneckerSum((jg.operators.Dense(X), jg.operators.Dense(X)))
     with pytest.raises(ValueError, match="must be left out"):
         fit_multipliers((part,), [0.1], reference=np.eye(4) / 4)
+
+
+@pytest.mark.parametrize("scales", [(1e100, 1.0), (1e200, 1.0), (1.0, 1e-200), (1e130, 1e-130)])
+@pytest.mark.parametrize("kind", [Spectrum, Fermions, Dense])
+def test_charges_may_be_measured_in_any_units(kind, scales):
+    rng = np.random.default_rng(12)
+    scales, exact = np.array(scales), np.array([0.3, -0.7])
+    bare = rng.uniform(0.2, 1, size=(2, 5)) if kind is not Dense else np.stack([direction(rng, 5) for _ in range(2)])
+    charges = tuple(kind(jnp.asarray(scale * values)) for scale, values in zip(scales, bare, strict=True))
+    targets = generalized_gibbs_state(charges, jnp.asarray(exact / scales)).charge_expectations
+    fit = fit_multipliers(charges, targets)
+    assert fit.result == RESULTS.optimal
+    np.testing.assert_allclose(np.asarray(fit.value) * scales, exact, rtol=1e-11)
+
+    outside = fit_multipliers(charges, 6 * scales)
+    assert outside.result == RESULTS.infeasible
+    assert outside.stats["violation"] > 0
