@@ -39,8 +39,7 @@ class SectorSpectrum(AbstractBlockSpectrum):
         return self.matrix_spectrum().density_matrix(beta)
 
     def explain(self):
-        kept = sum(index.size * index.shape[1] for index in self.reduction.structure.indices)
-        memory = 2 * kept * self.blocks[0].matrix.dtype.itemsize / 2**20
+        memory = 2 * self.reduction.kept * self.blocks[0].matrix.dtype.itemsize / 2**20
         return (
             f"exact diagonalisation, dimension {self.dim}, by {self.reduction.describe()}; {memory:.1f} MiB; "
             "error: rounding, eps (1 + beta ||H||) relative to ||H||"
