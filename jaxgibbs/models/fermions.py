@@ -59,7 +59,10 @@ def fermi_hubbard(
     )
     parts["field"] = Part(field, tuple(_filled(u, -0.5) + _filled(d, 0.5) for u, d in up_and_down))
     both = [(*order, *(sites + i for i in order)) for order in lattice.permutations]
-    exchange = (*range(sites, 2 * sites), *range(sites))  # of spin up and down; with a field it changes the sign of that
+    exchange = (
+        *range(sites, 2 * sites),
+        *range(sites),
+    )  # of spin up and down; with a field it changes the sign of that
     return spin_half_sum(2 * sites, parts, mode_permutations=[*both, exchange])
 
 

@@ -107,7 +107,9 @@ class LocalTerms:
             for number, sites, matrix in self.placements:
                 places = [moved[site] for site in sites]
                 ordered = tuple(sorted(places))
-                matrix = _reordered(matrix, [self.dims[site] for site in sites], [places.index(site) for site in ordered])
+                matrix = _reordered(
+                    matrix, [self.dims[site] for site in sites], [places.index(site) for site in ordered]
+                )
                 total[number, ordered] = total.get((number, ordered), 0) + matrix
             sums.append(total)
         before, after = sums

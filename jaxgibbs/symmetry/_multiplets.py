@@ -42,7 +42,7 @@ def by_multiplets(
             if highest.shape[1]:
                 block = _in_basis(inside[m].projected(basis), basis.size, highest, slopes)
                 collected.add(block, highest.shape[1], np.repeat(ladder, sector.copies, axis=0))
-    return *collected.assembled(), ", ".join(filter(None, ("total spin", symmetries.found)))
+    return collected.assembled(), ", ".join(filter(None, ("total spin", symmetries.found)))
 
 
 class _Raising:

@@ -124,9 +124,29 @@ class Block(NamedTuple):
         order = np.lexsort((column, row, term))
         return cls(Entries(entries.scale, term[order], row[order], column[order], value[order]), size, shift)
 
+    @property
+    def is_complex(self) -> bool:
+        """Whether an element is."""
+        return bool(np.any(np.imag(self.entries.value)))
+
     def key(self) -> bytes:
         """Equal for blocks that are equal up to rounding."""
         e = self.entries
         rounded = np.round(e.value / e.scale[e.term], 12) + 0.0
         parts = (np.array([self.size]), e.term, e.row, e.column, rounded)
         return hashlib.sha256(b"".join(x.tobytes() for x in parts)).digest()
+
+
+def joined(blocks: list[tuple[Block, np.ndarray]]) -> Block:
+    """The direct sum of blocks, to the diagonal of each something added for each term; the shift is that of the first."""
+    parts, start = [], 0
+    for block, added in blocks:
+        e, raised = block.entries, np.flatnonzero(added)
+        diagonal = np.tile(np.arange(block.size), len(raised))
+        parts.append((e.term, e.row + start, e.column + start, e.value if block.is_complex else np.real(e.value)))
+        number = np.repeat(raised, block.size)
+        parts.append((number, diagonal + start, diagonal + start, added[number]))
+        start += block.size
+    term, row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
+    first = blocks[0][0]
+    return Block(Entries(first.entries.scale, term, row, column, value), start, first.shift)

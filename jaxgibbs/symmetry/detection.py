@@ -97,7 +97,7 @@ def conserved_flips(terms: tuple[PauliTerms, ...], labels: np.ndarray | None = N
             if labels is not None and _is_number_in_blocks(z[fields], t.weight[chosen][fields], labels):
                 x, z = x[~fields], z[~fields]
             rows |= {(int(b) << sites) | int(a) for a, b in zip(x, z, strict=True)}
-    kernel = _kernel(rows, 2 * sites)  # of (x, z) with parity(x & z_k) + parity(z & x_k) even
+    kernel = kernel_modulo_2(rows, 2 * sites)  # of (x, z) with parity(x & z_k) + parity(z & x_k) even
     diagonal = [vector for vector in kernel if vector >> sites == 0]
     flips = []
     for vector in kernel:
@@ -113,13 +113,15 @@ def conserved_flips(terms: tuple[PauliTerms, ...], labels: np.ndarray | None = N
 
 def _is_number_in_blocks(masks: np.ndarray, weights: np.ndarray, labels: np.ndarray) -> bool:
     states = np.arange(len(labels))
-    total = sum((w * (1.0 - 2.0 * (np.bitwise_count(states & m) % 2)) for m, w in zip(masks, weights, strict=True)), 0.0)
+    total = sum(
+        (w * (1.0 - 2.0 * (np.bitwise_count(states & m) % 2)) for m, w in zip(masks, weights, strict=True)), 0.0
+    )
     total = np.broadcast_to(total, labels.shape)
     first = np.unique(labels, return_index=True)[1][labels]
     return bool(np.all(np.abs(total - total[first]) <= 1e-12 * np.max(np.abs(weights), initial=0.0)))
 
 
-def _kernel(rows: set[int], width: int) -> list[int]:
+def kernel_modulo_2(rows: set[int], width: int) -> list[int]:
     """Vectors `v` of bits with `parity(row & v) = 0` for every row; in echelon form from the highest bit down."""
     pivots: dict[int, int] = {}
     for row in rows:
@@ -146,7 +148,10 @@ def _kernel(rows: set[int], width: int) -> list[int]:
 def flip_of_states(x: int, z: int, dim: int) -> Signed:
     """A real Pauli string as what it does to the basis states."""
     states, phase = np.arange(dim), (-1) ** ((x & z).bit_count() // 2)
-    return Signed((states ^ x).astype(np.int32), (phase * (1 - 2 * (np.bitwise_count(states & z) % 2).astype(int))).astype(np.int8))
+    return Signed(
+        (states ^ x).astype(np.int32),
+        (phase * (1 - 2 * (np.bitwise_count(states & z) % 2).astype(int))).astype(np.int8),
+    )
 
 
 def flips_of(terms: tuple[Terms, ...], invariance: Invariance, labels: np.ndarray) -> list[Signed]:
@@ -259,7 +264,10 @@ class Symmetries:
         translated = _grown(trivial, permutations.abelian(trivial))
         flipped = _grown(trivial, self.flips)
         # Flips that a translation exchanges do not commute with it: the larger group of the two decides.
-        options = [(translated, _grown(translated, self.flips)), (flipped, _grown(flipped, permutations.abelian(flipped)))]
+        options = [
+            (translated, _grown(translated, self.flips)),
+            (flipped, _grown(flipped, permutations.abelian(flipped))),
+        ]
         first, self.group = max(options, key=lambda option: len(option[1]))
         self.involutions, self.moved = [], []
         for order in permutations.involutions():
@@ -288,5 +296,3 @@ def _grown(group: AbelianGroup, generators: list[Signed]) -> AbelianGroup:
         if generator.key() not in group.index and group.commutes(generator):
             group = group.extended(generator)
     return group
-
-

@@ -7,6 +7,7 @@ that differ by a multiple of the identity in every term, such as the states of a
 
 import functools
 import hashlib
+import math
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +15,6 @@ from jaxtyping import Array, Float, Inexact
 
 from jaxgibbs.linalg.hermitian import Decomposition
 from jaxgibbs.operators import AbstractOperator, block_structure
-from jaxgibbs.operators.blocks import to_blocks
 from jaxgibbs.operators.terms import LARGEST_SPARSE_DIMENSION, TermSum
 
 from ._bases import Sector, bases
@@ -65,8 +65,14 @@ class Reduction:
 
     def matrices(self, couplings: Float[Array, " terms"]) -> tuple[Inexact[Array, "blocks size size"], ...]:
         """The kept blocks, stacked by size, of the Hamiltonian with these coefficients."""
-        stacks = [to_blocks(TermSum({"all": couplings}, part.terms), part.structure) for part in self.parts]
-        return tuple(stack for group in stacks for stack in group)
+        stacks = []
+        for part in self.parts:
+            elements = TermSum({"all": couplings}, part.terms).weighted_values()
+            sizes = [math.prod(shape) for shape in part.shapes]
+            flat = jnp.zeros(sum(sizes), elements.dtype).at[part.place].add(elements)
+            pieces = jnp.split(flat, np.cumsum(sizes)[:-1])
+            stacks += [piece.reshape(shape) for piece, shape in zip(pieces, part.shapes, strict=True)]
+        return tuple(stacks)
 
     def expand(self, blocks: tuple[Decomposition, ...], couplings: Float[Array, " terms"]) -> tuple[Decomposition, ...]:
         """The decompositions of all blocks of the whole space from those of the kept ones."""
@@ -75,6 +81,28 @@ class Reduction:
             block.copies(index, jnp.asarray(shifts, couplings.dtype) @ couplings)
             for block, (index, shifts) in zip(blocks, copies, strict=True)
         )
+
+    def expand_levels(
+        self, blocks: tuple[Decomposition, ...], couplings: Float[Array, " terms"]
+    ) -> tuple[Decomposition, ...]:
+        """The levels alone of all blocks, as blocks of size one: constants for differentiation in the Hamiltonian."""
+        kept = jnp.concatenate([jnp.ravel(block.eigenvalues) for block in blocks])
+        source, copy, shifts = self._sources
+        levels = kept[source] + (jnp.asarray(shifts, couplings.dtype) @ couplings)[copy]
+        return (Decomposition(levels[:, None, None], levels[:, None], None),)
+
+    @functools.cached_property
+    def _sources(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each level of the whole space the kept level it is, and the number of its shift; and all shifts."""
+        source, copy, shifts, start, count = [], [], [], 0, 0
+        for part in self.parts:
+            for index, (chosen, shift) in zip(part.structure.indices, part.copies, strict=True):
+                size = index.shape[1]
+                source.append((start + size * chosen[:, None] + np.arange(size)).ravel())
+                copy.append(np.repeat(count + np.arange(len(chosen)), size))
+                shifts.append(shift)
+                start, count = start + index.size, count + len(chosen)
+        return np.concatenate(source), np.concatenate(copy), np.concatenate(shifts)
 
     def describe(self) -> str:
         """The symmetries and the blocks decomposed, as `sizes x how many`."""
@@ -135,7 +163,7 @@ def _by_blocks(terms: tuple[Terms, ...], entries: Entries):
                 collected.add(inside.projected(basis), basis.size, np.repeat(added, sector.copies, axis=0))
     words = "blocks that differ by a shift once" if paired else ""
     found = ", ".join(filter(None, (symmetries.found, words)))
-    return (*collected.assembled(), found) if found else None
+    return (collected.assembled(), found) if found else None
 
 
 def _orbit_of_block(first: int, labels: np.ndarray, moves: list[Signed]) -> list[int]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxgibbs.operators import LocalTerms, PauliTerms
 from jaxgibbs.operators.local import embedded_coordinates, kron, spin_matrices
 
-from .detection import Terms, dims_of
+from .detection import Terms
 
 
 def field_terms(terms: tuple[Terms, ...]) -> np.ndarray | None:
@@ -44,9 +44,7 @@ def raising_entries(dims: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.n
 def _slope_of_strings(t: PauliTerms, number: int) -> float | None:
     chosen = t.term == number
     strings = {
-        (int(x), int(z)): float(w)
-        for x, z, w in zip(t.x[chosen], t.z[chosen], t.weight[chosen], strict=True)
-        if x or z
+        (int(x), int(z)): float(w) for x, z, w in zip(t.x[chosen], t.z[chosen], t.weight[chosen], strict=True) if x or z
     }
     fields = [strings.get((0, 1 << site)) for site in range(t.sites)]
     if strings and len(strings) == t.sites and None not in fields and len(set(fields)) == 1:
