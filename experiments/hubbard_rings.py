@@ -80,7 +80,9 @@ def main(arguments=None) -> int:
             right.plot(temperatures, temperatures * chi[u], color=color)
         if 6 in sizes:
             left.plot([], [], "--", color=BLACK, lw=1.1, label="ring of 6")
-        left.set(xscale="log", xlabel=r"temperature $k_BT/t$", ylabel=r"heat capacity per site $C/Nk_B$", ylim=(0, 0.65))
+        left.set(
+            xscale="log", xlabel=r"temperature $k_BT/t$", ylabel=r"heat capacity per site $C/Nk_B$", ylim=(0, 0.65)
+        )
         left.legend(loc="upper left")
         right.axhline(1 / 4, color=GREEN, lw=1, ls=":")
         right.text(0.04, 0.253, "free spins", color=GREEN)
@@ -95,11 +97,15 @@ def judge_limits(report: Report, betas) -> None:
     """The dimer, atoms and free electrons."""
     for u in INTERACTIONS:
         levels = np.asarray(jg.thermal_spectrum(ring(2, u)).levels())
-        report.expect(f"two sites, U = {u:g}: largest error of a level", np.abs(levels - two_sites(u)).max(), below=1e-12)
+        report.expect(
+            f"two sites, U = {u:g}: largest error of a level", np.abs(levels - two_sites(u)).max(), below=1e-12
+        )
     log_z = np.asarray(curves(ring(4, 4.0, hopping=0.0), betas)[0])
     b = np.asarray(betas)
     atom = np.log(2.0) + b * 2.0 + np.log1p(np.exp(-b * 2.0))  # 1 + 2 e^(beta U / 2) + 1 with U = 4
-    report.expect("four atoms, U = 4: largest relative error of ln Z", np.abs(log_z / (4 * atom) - 1).max(), below=1e-13)
+    report.expect(
+        "four atoms, U = 4: largest relative error of ln Z", np.abs(log_z / (4 * atom) - 1).max(), below=1e-13
+    )
     log_z = np.asarray(curves(ring(4, 0.0), betas)[0])
     orbitals = -2 * np.cos(2 * np.pi * np.arange(4) / 4)
     free = 2 * np.sum(np.logaddexp(0, -b[:, None] * orbitals), axis=1)
@@ -107,7 +113,9 @@ def judge_limits(report: Report, betas) -> None:
     pairs = [Spectrum(jnp.array([0.0, energy])) for energy in orbitals for _ in "ud"]
     product = sum(float(jg.log_partition(pair, 1.3)) for pair in pairs)
     report.expect(
-        "the same from eight systems of one orbital", abs(float(jg.log_partition(ring(4, 0.0), 1.3)) - product), below=1e-12
+        "the same from eight systems of one orbital",
+        abs(float(jg.log_partition(ring(4, 0.0), 1.3)) - product),
+        below=1e-12,
     )
 
 
@@ -125,13 +133,17 @@ def judge_strong(report: Report, temperatures, found, chi) -> None:
     for u in INTERACTIONS:
         hot = temperatures[-1] * chi[u][-1]
         # 1/8 for electrons at infinite temperature; U favours single occupation, to first order by U / 4 k_B T
-        report.expect(f"k_B T chi / N at k_B T = {temperatures[-1]:g}, U = {u:g}", hot, near=(0.125 * (1 + u / 4 / 30.0), 4e-3))
+        report.expect(
+            f"k_B T chi / N at k_B T = {temperatures[-1]:g}, U = {u:g}", hot, near=(0.125 * (1 + u / 4 / 30.0), 4e-3)
+        )
     middle = np.argmax(temperatures * chi[12.0])
     report.hold(
         "at U = 12 the moments lie between those of free electrons and of free spins at every maximum",
         bool(1 / 8 < temperatures[middle] * chi[12.0][middle] < 1 / 4),
     )
-    for u, degeneracy in zip(INTERACTIONS, (16, 1, 1), strict=True):  # U = 0: two orbitals of energy 0, with two spins each
+    for u, degeneracy in zip(
+        INTERACTIONS, (16, 1, 1), strict=True
+    ):  # U = 0: two orbitals of energy 0, with two spins each
         released = np.trapezoid(found[4, u], np.log(temperatures))
         expected = np.log(4) - np.log(degeneracy) / 4
         report.expect(f"entropy released per site, U = {u:g}", released, near=(expected, 0.02))

@@ -109,11 +109,15 @@ def judge(report: Report, widths, strips) -> None:
             below=np.exp(-width * last),
         )
     report.expect(
-        f"energy of a strip of {last} at K_c, where it is its own dual", -strips[last, CRITICAL][1], near=(-np.sqrt(2), 1e-11)
+        f"energy of a strip of {last} at K_c, where it is its own dual",
+        -strips[last, CRITICAL][1],
+        near=(-np.sqrt(2), 1e-11),
     )
     torus = models.transverse_ising(models.square_lattice(3, 4), 1.0, 0.0)
     counted = float(jg.log_partition(torus, 0.4)) / 12
-    report.expect("ln Z / N of 3 x 4 sites at K = 0.4 against its states", abs(per_site(3, 0.4, 4.0)[0] - counted), below=1e-12)
+    report.expect(
+        "ln Z / N of 3 x 4 sites at K = 0.4 against its states", abs(per_site(3, 0.4, 4.0)[0] - counted), below=1e-12
+    )
 
 
 def draw_energy(axes, sweep, curves) -> None:
@@ -129,7 +133,11 @@ def draw_energy(axes, sweep, curves) -> None:
 
 def draw_distance(axes, widths, strips) -> None:
     grid = np.linspace(widths[0], widths[-1], 100)
-    for k, color, marker, name in ((CRITICAL, BLACK, "o", "K_c"), (0.3, BLUE, "s", "0.3"), (0.6, VERMILION, "^", "0.6")):
+    for k, color, marker, name in (
+        (CRITICAL, BLACK, "o", "K_c"),
+        (0.3, BLUE, "s", "0.3"),
+        (0.6, VERMILION, "^", "0.6"),
+    ):
         limit = fermions(2**20, k)
         distance = [abs(strips[n, k][0] - limit) for n in widths]
         axes.plot(widths, distance, marker, color=color, ms=5, mfc="none", label=rf"$K = {name}$")

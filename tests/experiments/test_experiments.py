@@ -17,6 +17,9 @@ QUESTIONS = (
     "heat_flow_across_infinite_temperature",
     "maximum_entropy_tomography",
     "free_fermion_chains",
+    "heisenberg_chain_maxima",
+    "onsager",
+    "hubbard_rings",
 )
 
 
