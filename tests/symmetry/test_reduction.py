@@ -161,7 +161,7 @@ def test_a_field_does_not_hide_the_flip():
     "name",
     [
         "heisenberg ring",
-        "pairing on a ring",
+        pytest.param("pairing on a ring", marks=pytest.mark.slow),
         pytest.param("heisenberg chain in a field", marks=pytest.mark.slow),
         pytest.param("xxz ring in a field", marks=pytest.mark.slow),
         pytest.param("bosons on a ring", marks=pytest.mark.slow),
@@ -190,6 +190,26 @@ def test_derivatives_are_those_of_the_matrix(name):
     for a, b in zip(jax.tree.leaves(answers(theta, False)), jax.tree.leaves(answers(theta, True)), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-11 * (1 + np.abs(b).max()))
     assert reduction(operator) is not None
+
+
+def test_the_gradient_of_complex_blocks():
+    """Beside real ones, in one program; against the expectation values of the terms."""
+    around, shift = [(i, (i + 1) % 4) for i in range(4)], [(1, 2, 3, 0)]
+    chiral = {"a": [[f"X{i} Y{j} - Y{i} X{j}" for i, j in around]], "b": [[f"Z{i} Z{j}" for i, j in around]]}
+    along_x = {"c": [[f"X{i} X{j}" for i, j in around]]}
+    first, second = (PauliTerms.from_strings(4, t).with_permutations(shift) for t in (chiral, along_x))
+    operator = PauliSum({"a": 0.4, "b": 0.7}, first) + 0.5 * PauliSum({"c": 0.2}, second)
+    assert [part.terms.is_complex for part in reduction(operator).parts] == [False, True]
+    slopes = jax.grad(jg.log_partition)(operator, 0.8)
+    levels, vectors = np.linalg.eigh(dense(operator))
+    weights = np.exp(-0.8 * levels)
+    rho = (vectors * (weights / weights.sum())) @ vectors.conj().T
+    given = ((slopes.parts[0], first, 1.0), (slopes.parts[1].operator, second, 0.5))
+    for slope, terms, factor in given:
+        for name in terms.names:
+            one = PauliSum({n: float(n == name) for n in terms.names}, terms)
+            mean = np.trace(rho @ np.asarray(one.to_dense())).real
+            np.testing.assert_allclose(slope.couplings[name], -0.8 * factor * mean, atol=1e-13)
 
 
 def parts(operator):
