@@ -70,7 +70,7 @@ def shanks(three) -> float:
 def main(arguments=None) -> int:
     report = Report(__file__, __doc__, arguments)
     # a second derivative needs eigenvectors, and compiles longer
-    sizes = {"chi": (4, 6, 8), "C": (6, 8, 10)} if report.quick else {"chi": (6, 8, 10, 12), "C": (6, 8, 10, 12, 14)}
+    sizes = {"chi": (4, 6, 8), "C": (6, 8, 10)} if report.quick else {"chi": (6, 8, 10), "C": (6, 8, 10, 12, 14)}
     rings = {n: models.heisenberg_ring(n) for n in range(4, 15, 2)}
     report.say(jg.thermal_spectrum(rings[10], method=jg.Exact(levels_only=True)).explain())
     found = {

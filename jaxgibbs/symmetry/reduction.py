@@ -85,7 +85,7 @@ class Reduction:
     def expand_levels(
         self, blocks: tuple[Decomposition, ...], couplings: Float[Array, " terms"]
     ) -> tuple[Decomposition, ...]:
-        """The levels alone of all blocks, as blocks of size one: constants for differentiation in the Hamiltonian."""
+        """The levels alone of all blocks, as blocks of size one: for what is not differentiated."""
         kept = jnp.concatenate([jnp.ravel(block.eigenvalues) for block in blocks])
         source, copy, shifts = self._sources
         levels = kept[source] + (jnp.asarray(shifts, couplings.dtype) @ couplings)[copy]

@@ -184,6 +184,7 @@ def test_derivatives_are_those_of_the_matrix(name):
             jax.vmap(jax.value_and_grad(log_z), (None, 0))(theta, betas),
             jax.hessian(log_z)(theta, 1.3),
             jax.vmap(jax.grad(jax.grad(log_z, 1), 1), (None, 0))(theta, betas),
+            jax.grad(jax.grad(log_z, 1))(theta, 0.9),  # in beta first, then in the couplings
             jax.jvp(lambda t: jax.grad(log_z)(t, 0.7), (theta,), (jnp.cos(jnp.arange(theta.size)),)),
         ]
 
