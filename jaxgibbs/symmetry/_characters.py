@@ -43,7 +43,7 @@ def sectors_of(found: Symmetries, kept: np.ndarray, involutions: list[int], real
         for signs in range(2 ** len(little)):
             parities = np.array([(signs & k).bit_count() % 2 for k in range(2 ** len(little))])
             values = np.outer(1 - 2 * parities, chi).ravel()
-            values = values if complex_ else values.real
+            values = values if complex_ else np.real(values)
             answer.append(
                 Sector(cache[chosen], values, None if mirror is None else found.involutions[mirror], len(star))
             )

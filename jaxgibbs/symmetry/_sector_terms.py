@@ -73,7 +73,7 @@ class Entries(NamedTuple):
             value = np.conj(values[self.row[kept], i]) * self.value[kept] * values[self.column[kept], j]
             parts.append((self.term[kept], row[kept], column[kept], value))
         term, row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return self._summed(term, row, column, value.real, basis.size)
+        return self._summed(term, row, column, np.real(value), basis.size)
 
     def _summed(self, term, row, column, value, size: int) -> "Entries":
         """Elements at one place added, without those that are rounding."""
@@ -110,14 +110,14 @@ class Block(NamedTuple):
     def of(cls, entries: Entries, size: int) -> "Block":
         shift = np.zeros(entries.count)
         first = (entries.row == 0) & (entries.column == 0)
-        shift[entries.term[first]] = entries.value[first].real
+        shift[entries.term[first]] = np.real(entries.value[first])
         diagonal = entries.row == entries.column
         term = np.concatenate([entries.term[~diagonal], np.repeat(np.arange(entries.count), size)])
         place = np.tile(np.arange(size), entries.count)
         row = np.concatenate([entries.row[~diagonal], place])
         column = np.concatenate([entries.column[~diagonal], place])
         dense = np.zeros((entries.count, size))
-        dense[entries.term[diagonal], entries.row[diagonal]] = entries.value[diagonal].real
+        dense[entries.term[diagonal], entries.row[diagonal]] = np.real(entries.value[diagonal])
         value = np.concatenate([entries.value[~diagonal], (dense - shift[:, None]).ravel()])
         kept = np.abs(value) > 1e-14 * size * entries.scale[term]
         term, row, column, value = (x[kept] for x in (term, row, column, value))

@@ -94,7 +94,7 @@ class AbelianGroup:
 
 
 def _exactly_real(characters: np.ndarray) -> np.ndarray:
-    real = np.all(np.abs(characters.imag) < 1e-9, axis=1)
+    real = np.all(np.abs(np.imag(characters)) < 1e-9, axis=1)
     answer = characters.copy()
-    answer[real] = np.rint(characters[real].real)
+    answer[real] = np.rint(np.real(characters[real]))
     return answer

@@ -60,7 +60,7 @@ class Invariance:
         self._row, self._column, self._value = entries.row[off], entries.column[off], entries.value[off]
         self._order, self._key = self._sorted(self._row, self._column)
         self.diagonal = np.zeros((entries.count, self._dim))
-        np.add.at(self.diagonal, (entries.term[~off], entries.row[~off]), entries.value[~off].real)
+        np.add.at(self.diagonal, (entries.term[~off], entries.row[~off]), np.real(entries.value[~off]))
 
     def holds(self, symmetry: Signed) -> bool:
         images, signs = symmetry

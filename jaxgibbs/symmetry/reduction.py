@@ -153,7 +153,7 @@ def _by_blocks(terms: tuple[Terms, ...], entries: Entries):
         added = (symmetries.diagonal[:, images] - symmetries.diagonal[:, images[:1]]).T
         stays = [labels[move.images[states[0]]] == label for move in moves]
         kept = np.flatnonzero(stays[: len(symmetries.group)])
-        involutions = list(np.flatnonzero(stays[len(symmetries.group) : -len(symmetries.flips) or None]))
+        involutions = [q for q in range(len(symmetries.involutions)) if stays[len(symmetries.group) + q]]
         key = (kept.tobytes(), *involutions)
         if key not in plans:
             plans[key] = sectors_of(symmetries, kept, involutions, np.isrealobj(entries.value))

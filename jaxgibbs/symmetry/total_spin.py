@@ -35,8 +35,7 @@ def raising_entries(dims: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.n
     """The rows, columns and values of `S^+`."""
     parts = []
     for site, d in enumerate(dims):
-        x, y, _ = spin_matrices((d - 1) / 2)
-        parts.append(embedded_coordinates(np.real(x + 1j * y), (site,), dims))
+        parts.append(embedded_coordinates(_raise(d), (site,), dims))
     row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
     return row, column, value
 
@@ -77,9 +76,10 @@ def _slope_of_matrices(t: LocalTerms, number: int) -> float | None:
         return 0.0
     slopes = np.zeros(len(t.dims))
     for sites, matrix in placements:
-        if len(sites) > 1:
+        if len(sites) != 1:
             return None
-        z = spin_matrices((t.dims[sites[0]] - 1) / 2)[2]
+        (site,) = sites
+        z = spin_matrices((t.dims[site] - 1) / 2)[2]
         if len(z) == 1:
             continue
         slope = np.real(np.vdot(z, matrix)) / np.vdot(z, z)
@@ -87,7 +87,7 @@ def _slope_of_matrices(t: LocalTerms, number: int) -> float | None:
         rest = rest - np.trace(rest) / len(z) * np.eye(len(z))
         if np.max(np.abs(rest)) > 1e-13 * np.max(np.abs(matrix)):
             return None
-        slopes[sites[0]] += slope / 2
+        slopes[site] += slope / 2
     spins = np.array(t.dims) > 1
     return float(slopes[spins][0]) if np.ptp(slopes[spins]) <= 1e-14 * np.max(np.abs(slopes)) else None
 
@@ -96,6 +96,11 @@ def _conserves_spin(matrix: np.ndarray, dims: list[int]) -> bool:
     """Whether it commutes with `S^+` of these sites; as it is Hermitian, then with all of the spin."""
     raising = np.zeros(matrix.shape)
     for place, d in enumerate(dims):
-        x, y, _ = spin_matrices((d - 1) / 2)
-        raising += kron(*(np.real(x + 1j * y) if k == place else np.eye(n) for k, n in enumerate(dims)))
+        raising += kron(*(_raise(d) if k == place else np.eye(n) for k, n in enumerate(dims)))
     return bool(np.max(np.abs(matrix @ raising - raising @ matrix)) <= 1e-13 * np.max(np.abs(matrix)) * len(matrix))
+
+
+def _raise(dim: int) -> np.ndarray:
+    """`S^+` of one spin, from `m` to `m + 1`; index 0 is `m = S`."""
+    x, y, _ = spin_matrices((dim - 1) / 2)
+    return np.real(x + 1j * y)
