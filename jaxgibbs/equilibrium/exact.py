@@ -11,6 +11,9 @@ from jaxgibbs.linalg.levels import LevelSums
 from jaxgibbs.operators import AbstractOperator, BlockStructure, block_structure
 from jaxgibbs.operators.blocks import from_blocks, respects, take_blocks, to_blocks
 from jaxgibbs.operators.dense import checked_matrix, hermitian_or_nan
+from jaxgibbs.operators.terms import LARGEST_SPARSE_DIMENSION
+from jaxgibbs.symmetry.charges import describe_conserved
+from jaxgibbs.symmetry.detection import Terms, static_terms
 
 from .methods import Exact
 from .state import AbstractThermalSpectrum, renyi
@@ -68,6 +71,7 @@ class MatrixSpectrum(AbstractBlockSpectrum):
 
     blocks: family.Blocks
     structure: BlockStructure | None = eqx.field(static=True)
+    terms: tuple[Terms, ...] | None = eqx.field(static=True)
 
     def expectation(self, beta, observable):
         matrix = observable_matrix(observable, self.dim)
@@ -123,8 +127,9 @@ class MatrixSpectrum(AbstractBlockSpectrum):
             else f"{kinds} blocks {self.structure.describe()}"
         )
         memory = sum(x.nbytes for x in jax.tree_util.tree_leaves(self.blocks)) / 2**20
+        conserved = "" if self.structure is None else conserved_words(self.terms)
         return (
-            f"exact diagonalisation, dimension {self.dim}: {sizes}; {memory:.1f} MiB; "
+            f"exact diagonalisation, dimension {self.dim}: {sizes}{conserved}; {memory:.1f} MiB; "
             "error: rounding, eps (1 + beta ||H||) relative to ||H||"
         )
 
@@ -144,7 +149,14 @@ def matrix_spectrum(operator: AbstractOperator, method: Exact) -> MatrixSpectrum
     structure = block_structure(operator)
     matrices = matrices_of(operator, structure)
     blocks = tuple(decompose(matrix, eigenvectors=not method.levels_only) for matrix in matrices)
-    return MatrixSpectrum(blocks, structure)
+    return MatrixSpectrum(blocks, structure, static_terms(operator))
+
+
+def conserved_words(terms: tuple[Terms, ...] | None) -> str:
+    """`; conserved: ...`, or nothing where the terms are not known as sums over sites or conserve nothing."""
+    if terms is None or terms[0].dim > LARGEST_SPARSE_DIMENSION or not (words := describe_conserved(terms)):
+        return ""
+    return f"; conserved: {words} (n_i the level of site i)"
 
 
 def observable_matrix(observable, dim: int):

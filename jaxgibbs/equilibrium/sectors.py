@@ -8,10 +8,10 @@ import jax
 from jaxgibbs.linalg import exponential_family as family
 from jaxgibbs.linalg.hermitian import decompose
 from jaxgibbs.operators import AbstractOperator, block_structure
-from jaxgibbs.symmetry.detection import coefficients
+from jaxgibbs.symmetry.detection import coefficients, static_terms
 from jaxgibbs.symmetry.reduction import Reduction, reduction
 
-from .exact import AbstractBlockSpectrum, MatrixSpectrum, matrices_of, matrix_spectrum
+from .exact import AbstractBlockSpectrum, MatrixSpectrum, conserved_words, matrices_of, matrix_spectrum
 from .methods import Exact
 
 
@@ -39,10 +39,10 @@ class SectorSpectrum(AbstractBlockSpectrum):
         return self.matrix_spectrum().density_matrix(beta)
 
     def explain(self):
-        kept = sum(index.size * index.shape[1] for index in self.reduction.structure.indices)
-        memory = 2 * kept * self.blocks[0].matrix.dtype.itemsize / 2**20
+        memory = 2 * self.reduction.kept * self.blocks[0].matrix.dtype.itemsize / 2**20
         return (
-            f"exact diagonalisation, dimension {self.dim}, by {self.reduction.describe()}; {memory:.1f} MiB; "
+            f"exact diagonalisation, dimension {self.dim}, by {self.reduction.describe()}"
+            f"{conserved_words(static_terms(self.operator))}; {memory:.1f} MiB; "
             "error: rounding, eps (1 + beta ||H||) relative to ||H||"
         )
 
@@ -66,7 +66,7 @@ def _decomposed(found: Reduction, eigenvectors: bool, operator: AbstractOperator
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _answered(of_matrices, found: Reduction, s: jax.Array, operator: AbstractOperator):
     couplings = coefficients(operator)
-    return of_matrices(s, found.matrices(couplings), couplings, found.expand)
+    return of_matrices(s, found.matrices(couplings), couplings, found.expand, found.expand_levels)
 
 
 def from_operator(quantity):

@@ -316,23 +316,22 @@ def from_matrices(quantity):
 
     Undifferentiated in the matrices, the eigenvalues suffice; under a derivative there is one full decomposition, and the
     eigenvalues are not computed twice. `matrices` is a tuple of stacks of diagonal blocks. Where these are not yet all blocks,
-    the hashable `expand(blocks, couplings)` makes the others from their decompositions.
+    the hashable `expand(blocks, couplings)` makes the others from their decompositions, and `expand_levels` from their levels
+    where nothing is differentiated. (A derivative in `s` alone is no such place: it may be differentiated in the matrices next.)
     """
 
-    def function(s, matrices, couplings=None, expand=None):
-        return _from_matrices(quantity, expand)(s, matrices, couplings)
+    def function(s, matrices, couplings=None, expand=None, expand_levels=None):
+        return _from_matrices(quantity, expand, expand_levels or expand)(s, matrices, couplings)
 
     return function
 
 
 @functools.lru_cache(maxsize=256)
-def _from_matrices(quantity, expand):
-    def whole(s, blocks, couplings):
-        return quantity(s, blocks if expand is None else expand(blocks, couplings))
-
+def _from_matrices(quantity, expand, expand_levels):
     @jax.custom_jvp
     def function(s, matrices, couplings):
-        return whole(s, tuple(decompose(matrix, eigenvectors=False) for matrix in matrices), couplings)
+        blocks = tuple(decompose(matrix, eigenvectors=False) for matrix in matrices)
+        return quantity(s, blocks if expand_levels is None else expand_levels(blocks, couplings))
 
     def rule(primals, tangents):
         (s, matrices, couplings), (ds, d_matrices, d_couplings) = primals, tangents
@@ -348,7 +347,7 @@ def _from_matrices(quantity, expand):
                 for b, moves in zip(blocks, moving, strict=True)
             )
             now = [next(followed) if follow else x for x, follow in zip(inputs, follows, strict=True)]
-            return whole(now[0], tuple(full), now[1])
+            return quantity(now[0], tuple(full) if expand is None else expand(tuple(full), now[1]))
 
         def chosen(values, flags):
             return [value for value, flag in zip(values, flags, strict=True) if flag]

@@ -54,17 +54,22 @@ def check_kinds(lattice: Lattice, name: str, value: Mapping) -> None:
         raise ValueError(f"`{name}` must have the kinds of bonds {sorted(lattice.kinds)}, but has {sorted(value)}.")
 
 
-def spin_half_sum(sites: int, parts: Mapping[str, Part], permutations: Sequence[Sequence[int]] = ()) -> PauliSum:
-    """The operator, with those of the permutations that leave every term as it is."""
+def spin_half_sum(
+    sites: int,
+    parts: Mapping[str, Part],
+    permutations: Sequence[Sequence[int]] = (),
+    mode_permutations: Sequence[Sequence[int]] = (),
+) -> PauliSum:
+    """The operator, with those of the permutations that leave every term as it is; of modes of fermions all are kept."""
     values: dict[str, Array] = real_couplings(**{name: part.value for name, part in parts.items()})
     for name, part in parts.items():
         check_shape(name, values[name], (), (len(part.entries),))
     shapes = tuple((name, part.entries, values[name].ndim == 0) for name, part in parts.items())
-    return PauliSum(values, _terms(sites, shapes, tuple(permutations)))
+    return PauliSum(values, _terms(sites, shapes, tuple(permutations), tuple(mode_permutations)))
 
 
 @functools.lru_cache(maxsize=64)
-def _terms(sites: int, parts: tuple[tuple[str, tuple, bool], ...], permutations) -> PauliTerms:
+def _terms(sites: int, parts: tuple[tuple[str, tuple, bool], ...], permutations, mode_permutations) -> PauliTerms:
     sizes, rows, number = {}, [], 0
     for name, entries, tied in parts:
         sizes[name] = 1 if tied else len(entries)
@@ -72,7 +77,8 @@ def _terms(sites: int, parts: tuple[tuple[str, tuple, bool], ...], permutations)
             term = number if tied else number + k
             rows += [(term, *_masks(letters, place, sites), weight) for letters, place, weight in strings]
         number += sizes[name]
-    terms = PauliTerms(sites, sizes, *(tuple(zip(*rows, strict=True)) or ((), (), (), ())))
+    strings = tuple(zip(*rows, strict=True)) or ((), (), (), ())
+    terms = PauliTerms(sites, sizes, *strings, mode_permutations=mode_permutations)
     return terms.with_permutations(permutations)
 
 

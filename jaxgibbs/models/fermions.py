@@ -58,7 +58,12 @@ def fermi_hubbard(
         chemical_potential, tuple(_filled(u, -1.0) + _filled(d, -1.0) for u, d in up_and_down)
     )
     parts["field"] = Part(field, tuple(_filled(u, -0.5) + _filled(d, 0.5) for u, d in up_and_down))
-    return spin_half_sum(2 * sites, parts)
+    both = [(*order, *(sites + i for i in order)) for order in lattice.permutations]
+    exchange = (
+        *range(sites, 2 * sites),
+        *range(sites),
+    )  # of spin up and down; with a field it changes the sign of that
+    return spin_half_sum(2 * sites, parts, mode_permutations=[*both, exchange])
 
 
 def t_v_chain(
@@ -84,7 +89,7 @@ def t_v_chain(
     parts = _on_bonds(lattice, "hopping", hopping, lambda bond: _hop(bond[0], bond[1], -1.0))
     parts |= _on_bonds(lattice, "interaction", interaction, lambda bond: _both_filled(bond[0], bond[1]))
     parts["chemical_potential"] = Part(chemical_potential, tuple(_filled(i, -1.0) for i in range(lattice.sites)))
-    return spin_half_sum(lattice.sites, parts)
+    return spin_half_sum(lattice.sites, parts, mode_permutations=lattice.permutations)
 
 
 def interacting_kitaev_chain(
@@ -114,7 +119,7 @@ def interacting_kitaev_chain(
     parts |= _on_bonds(lattice, "pairing", pairing, lambda bond: _pair(bond[0], bond[1], 1.0))
     parts |= _on_bonds(lattice, "interaction", interaction, lambda bond: _both_filled(bond[0], bond[1]))
     parts["chemical_potential"] = Part(chemical_potential, tuple(_filled(i, -1.0) for i in range(lattice.sites)))
-    return spin_half_sum(lattice.sites, parts)
+    return spin_half_sum(lattice.sites, parts, mode_permutations=lattice.permutations)
 
 
 def _on_bonds(lattice, name, value, strings) -> dict[str, Part]:

@@ -177,4 +177,4 @@ def _bose_hubbard_terms(lattice: Lattice, tied: Sequence[bool], levels: int) -> 
         "chemical_potential": [(-np.diag(n), site) for site in sites],
     }
     grouped = {name: [part] if one else part for (name, part), one in zip(parts.items(), tied, strict=True)}
-    return LocalTerms((levels,) * lattice.sites, grouped)
+    return LocalTerms((levels,) * lattice.sites, grouped).with_permutations(lattice.permutations)

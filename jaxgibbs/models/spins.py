@@ -98,8 +98,8 @@ def heisenberg_chain(
         periodic: whether the last site is joined to the first; needs three sites.
 
     Returns:
-        A real operator of dimension `(2 spin + 1)^sites` with couplings `coupling`, `single_ion`, `field`: for spins 1/2 a
-        `PauliSum`, of up to 30 sites and with the symmetries of the chain in `terms.permutations`, else a `LocalSum`.
+        A real operator of dimension `(2 spin + 1)^sites` with couplings `coupling`, `single_ion`, `field` and the symmetries
+        of the chain in `terms.permutations`: for spins 1/2 a `PauliSum`, of up to 30 sites, else a `LocalSum`.
 
     Raises:
         ValueError: if there are too many sites, a shape does not fit, `periodic` is asked of fewer than three sites, or a value
@@ -229,7 +229,7 @@ def _chain_terms(lattice: Lattice, spin: float, parts: tuple[tuple[str, Callable
         places = lattice.all_bonds if joins else [(site,) for site in range(lattice.sites)]
         placements = [(matrix(spin), place) for place in places]
         terms[name] = [placements] if tied else placements
-    return LocalTerms((spin_dimension(spin),) * lattice.sites, terms)
+    return LocalTerms((spin_dimension(spin),) * lattice.sites, terms).with_permutations(lattice.permutations)
 
 
 def _exchange_xy(spin):

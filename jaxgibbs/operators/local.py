@@ -88,6 +88,12 @@ def fermion_annihilation(mode: int, modes: int) -> np.ndarray:
     return kron(*[z] * mode, fermion_matrices()[0], *[one] * (modes - mode - 1))
 
 
+def check_permutation(order: Sequence[int], sites: int) -> None:
+    """Raise `ValueError` unless `order` holds every site once."""
+    if sorted(order) != list(range(sites)):
+        raise ValueError(f"A permutation must hold 0 ... {sites - 1} in some order, but is {tuple(order)}.")
+
+
 def kron(*matrices) -> np.ndarray:
     """The Kronecker product of any number of matrices; the first is the slow factor."""
     if not matrices:

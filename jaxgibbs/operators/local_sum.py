@@ -1,5 +1,6 @@
 """`sum_k theta_k T_k` with terms made of small matrices on a few sites each, of any dimensions: spins, bosons, mixtures."""
 
+import copy
 import functools
 import hashlib
 import math
@@ -15,7 +16,7 @@ from jaxtyping import Array, ArrayLike, Inexact
 from jaxgibbs._errors import check_hermitian
 from jaxgibbs.linalg import matmul
 
-from .local import embedded_coordinates, site_index, whole_number
+from .local import check_permutation, embedded_coordinates, site_index, whole_number
 from .named_terms import AbstractTerms
 from .terms import AbstractTermSum, TermSum, checked_couplings, sparse_terms
 
@@ -32,9 +33,11 @@ class LocalTerms(AbstractTerms):
         dims: dimension of every site; site 0 is the left-most tensor factor.
         terms: for each named coupling its terms, in order. A term is a placement, the tuple `(matrix, sites)`, or a list of
             them that are added; `matrix` has the size of its sites together, in the order in which they are named.
+        permutations: permutations of the sites, each `order` taking site `i` to `order[i]`, that leave every term as it is.
 
     Raises:
-        ValueError: if a matrix is not Hermitian or does not fit its sites, or a site does not exist or is named twice.
+        ValueError: if a matrix is not Hermitian or does not fit its sites, a site does not exist or is named twice, or a
+            permutation changes a term.
 
     Example:
         >>> from jaxgibbs.operators.local import kron, spin_matrices
@@ -45,7 +48,12 @@ class LocalTerms(AbstractTerms):
         27
     """
 
-    def __init__(self, dims: Sequence[int], terms: Mapping[str, Sequence[Placement | list[Placement]]]):
+    def __init__(
+        self,
+        dims: Sequence[int],
+        terms: Mapping[str, Sequence[Placement | list[Placement]]],
+        permutations: Sequence[Sequence[int]] = (),
+    ):
         self.dims = tuple(whole_number("dims", dim) for dim in dims)
         if not self.dims or self.dim > _LARGEST_DIMENSION:
             raise ValueError(f"`dims` must multiply to between 1 and {_LARGEST_DIMENSION}, but multiply to {self.dim}.")
@@ -62,6 +70,11 @@ class LocalTerms(AbstractTerms):
                 self.placements.append((number, sites, matrix))
                 digest.update(repr((number, sites, str(matrix.dtype))).encode())
                 digest.update(matrix.tobytes())
+        self.permutations = tuple(tuple(map(int, order)) for order in permutations)
+        for order in self.permutations:
+            if not self.is_invariant(order):
+                raise ValueError(f"`permutations` must leave every term as it is, but {order} changes one.")
+        digest.update(repr(self.permutations).encode())
         self._digest = digest.digest()
 
     @property
@@ -81,6 +94,37 @@ class LocalTerms(AbstractTerms):
             entries[number].append(embedded_coordinates(matrix, sites, self.dims))
         return [tuple(np.concatenate(part) for part in zip(*group, strict=True)) for group in entries]
 
+    def is_invariant(self, order: Sequence[int]) -> bool:
+        """Whether every term stays as it is when site `i` is moved to `order[i]`."""
+        check_permutation(order, len(self.dims))
+        if any(self.dims[source] != self.dims[target] for source, target in enumerate(order)):
+            return False
+        sums = []
+        for moved in (range(len(self.dims)), order):
+            total: dict[tuple[int, tuple[int, ...]], np.ndarray] = {}
+            for number, sites, matrix in self.placements:
+                places = [moved[site] for site in sites]
+                ordered = tuple(sorted(places))
+                matrix = _reordered(
+                    matrix, [self.dims[site] for site in sites], [places.index(site) for site in ordered]
+                )
+                total[number, ordered] = total.get((number, ordered), 0) + matrix
+            sums.append(total)
+        before, after = sums
+        scale = {}
+        for (number, _), matrix in before.items():
+            scale[number] = max(scale.get(number, 0.0), np.max(np.abs(matrix)))
+        return all(
+            np.max(np.abs(before.get(key, 0) - after.get(key, 0))) <= 1e-14 * scale[key[0]] for key in before | after
+        )
+
+    def with_permutations(self, permutations: Sequence[Sequence[int]]) -> "LocalTerms":
+        """The same terms with those of the permutations that leave every term as it is."""
+        same = copy.copy(self)
+        same.permutations = tuple(tuple(map(int, order)) for order in permutations if self.is_invariant(order))
+        same._digest = hashlib.sha256(self._digest + repr(same.permutations).encode()).digest()
+        return same
+
     def _checked(self, name, given, given_sites):
         sites = tuple(site_index(site, len(self.dims)) for site in np.atleast_1d(given_sites))
         matrix = np.asarray(given)
@@ -96,6 +140,12 @@ class LocalTerms(AbstractTerms):
 
     def __repr__(self) -> str:
         return f"LocalTerms({self.count} terms, {len(self.placements)} matrices, dims={self.dims})"
+
+
+def _reordered(matrix: np.ndarray, dims: list[int], order: list[int]) -> np.ndarray:
+    """A matrix on several sites with its factors in another order."""
+    axes = [*order, *(len(dims) + i for i in order)]
+    return matrix.reshape(*dims, *dims).transpose(axes).reshape(matrix.shape)
 
 
 class Window(NamedTuple):

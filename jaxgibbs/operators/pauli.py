@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Inexact
 from jaxgibbs._errors import check_finite
 
 from .bit_flips import FlipMap, FlipPlan
-from .local import site_index, whole_number
+from .local import check_permutation, site_index, whole_number
 from .named_terms import AbstractTerms
 from .pauli_text import parse_pauli_sum
 from .split_flips import SplitMap, SplitPlan, leading_bits
@@ -36,9 +36,12 @@ class PauliTerms(AbstractTerms):
         z: its signs, as a mask.
         weight: its real weight.
         permutations: permutations of the sites, each `order` taking site `i` to `order[i]`, that leave every term as it is.
+        mode_permutations: permutations of fermionic modes, `c_i^+ -> c_order[i]^+` of Jordan and Wigner, to look for symmetries
+            among: some may be none.
 
     Raises:
-        ValueError: if an index or a mask is out of range, a weight is not finite or complex, or a permutation changes a term.
+        ValueError: if an index or a mask is out of range, a weight is not finite or complex, or a permutation is none or changes
+            a term.
 
     Example:
         >>> terms = PauliTerms.from_strings(3, {"J": ["X0 X1 + Y0 Y1", "X1 X2 + Y1 Y2"], "h": "Z0 + Z1 + Z2"})
@@ -47,7 +50,15 @@ class PauliTerms(AbstractTerms):
     """
 
     def __init__(
-        self, sites: int, sizes: Mapping[str, int], term, x, z, weight, permutations: Sequence[Sequence[int]] = ()
+        self,
+        sites: int,
+        sizes: Mapping[str, int],
+        term,
+        x,
+        z,
+        weight,
+        permutations: Sequence[Sequence[int]] = (),
+        mode_permutations: Sequence[Sequence[int]] = (),
     ):
         self.sites = whole_number("sites", sites)
         if self.sites > LARGEST_SITES:
@@ -71,7 +82,10 @@ class PauliTerms(AbstractTerms):
         for order in self.permutations:
             if not self.is_invariant(order):
                 raise ValueError(f"`permutations` must leave every term as it is, but {order} changes one.")
-        digest.update(repr(self.permutations).encode())
+        self.mode_permutations = tuple(tuple(map(int, order)) for order in mode_permutations)
+        for order in self.mode_permutations:
+            check_permutation(order, self.sites)
+        digest.update(repr((self.permutations, self.mode_permutations)).encode())
         self._digest = digest.digest()
 
     @classmethod
@@ -121,8 +135,7 @@ class PauliTerms(AbstractTerms):
 
     def is_invariant(self, order: Sequence[int]) -> bool:
         """Whether every term stays as it is when site `i` is moved to `order[i]`."""
-        if sorted(order) != list(range(self.sites)):
-            raise ValueError(f"A permutation must hold 0 ... {self.sites - 1} in some order, but is {tuple(order)}.")
+        check_permutation(order, self.sites)
         x, z = (_permuted(mask, order) for mask in (self.x, self.z))
         moved = _added_up(self.term, x, z, self.weight)
         return all(np.array_equal(a, b) for a, b in zip(moved[:3], (self.term, self.x, self.z), strict=True)) and bool(
@@ -132,7 +145,8 @@ class PauliTerms(AbstractTerms):
     def with_permutations(self, permutations: Sequence[Sequence[int]]) -> "PauliTerms":
         """The same terms with those of the permutations that leave every term as it is."""
         kept = [order for order in permutations if self.is_invariant(order)]
-        return PauliTerms(self.sites, dict(self.sizes), self.term, self.x, self.z, self.weight, kept)
+        strings = self.term, self.x, self.z, self.weight
+        return PauliTerms(self.sites, dict(self.sizes), *strings, kept, self.mode_permutations)
 
     def _check(self, term, x, z, weight):
         if not len(term) == len(x) == len(z) == len(weight):

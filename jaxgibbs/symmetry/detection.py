@@ -1,60 +1,103 @@
-"""Symmetries of every term of a sum of Pauli strings, found from the strings: they hold for all couplings.
+"""Symmetries of every term of a sum of local terms, found from the terms: they hold for all couplings.
 
 A symmetry found from values would vanish under differentiation; these come from the static terms. Charges that are diagonal,
 such as the magnetisation or a parity of it, need no search: they are the blocks of `operators.block_structure`. What is
-looked for here are Pauli strings that flip spins, by linear algebra over GF(2); the permutations of sites that a model
-carries; and the total spin.
+looked for here are permutations of sites and of fermionic modes that a model carries; Pauli strings that flip spins, by linear
+algebra over GF(2); and the reversal of the levels of every site. A symmetry may change the diagonal of a term by a number in
+each block, as a flip changes a uniform field: it then takes a block to one with the same levels, shifted.
 """
-
-import itertools
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgibbs.operators import AbstractOperator, PauliSum, PauliTerms, Scaled, Sum
+from jaxgibbs.operators import AbstractOperator, LocalSum, LocalTerms, PauliSum, PauliTerms, Scaled, Sum
+
+from ._sector_terms import Entries
+from ._signed import AbelianGroup, Signed, mode_permutation_of_states, site_permutation_of_states
+
+Terms = PauliTerms | LocalTerms
 
 _LARGEST_GROUP = 4096
+_MOST_FLIPS = 5  # independent flips, of which all products are looked at
+_MOST_INVOLUTIONS = 64
 
 
-class Involution(NamedTuple):
-    """A real symmetry of square one: it takes basis state `s` to `signs[s]` times state `images[s]`."""
-
-    images: np.ndarray
-    signs: np.ndarray
-
-
-def pauli_terms(operator: AbstractOperator) -> tuple[PauliTerms, ...] | None:
-    """The static terms of a `PauliSum`, or of sums and multiples of such; `None` of anything else."""
-    if isinstance(operator, PauliSum):
+def static_terms(operator: AbstractOperator) -> tuple[Terms, ...] | None:
+    """The static terms of a `PauliSum` or a `LocalSum`, or of sums and multiples of such; `None` of anything else."""
+    if isinstance(operator, PauliSum | LocalSum):
         return (operator.terms,)
     if isinstance(operator, Scaled):
-        return pauli_terms(operator.operator)
+        return static_terms(operator.operator)
     if isinstance(operator, Sum):
-        parts = [pauli_terms(part) for part in operator.parts]
-        return None if any(part is None for part in parts) else sum((part for part in parts if part is not None), ())
+        parts = [static_terms(part) for part in operator.parts]
+        found = None if any(part is None for part in parts) else sum((p for p in parts if p is not None), ())
+        return found if found is None or len({dims_of(t) for t in found}) == 1 else None
     return None
 
 
+def dims_of(terms: Terms) -> tuple[int, ...]:
+    """The dimension of every site."""
+    return (2,) * terms.sites if isinstance(terms, PauliTerms) else terms.dims
+
+
 def coefficients(operator: AbstractOperator):
-    """The couplings that go with `pauli_terms`, as one vector."""
+    """The couplings that go with `static_terms`, as one vector."""
     if isinstance(operator, Scaled):
         return operator.factor * coefficients(operator.operator)
     if isinstance(operator, Sum):
         return jnp.concatenate([coefficients(part) for part in operator.parts])
-    assert isinstance(operator, PauliSum)
+    assert isinstance(operator, PauliSum | LocalSum)
     return operator.coefficients()
 
 
-def conserved_flips(terms: tuple[PauliTerms, ...]) -> list[tuple[int, int]]:
+class Invariance:
+    """Whether a symmetry leaves every term as it is, but for a number that it may add to the diagonal of each block."""
+
+    def __init__(self, entries: Entries, labels: np.ndarray):
+        self._dim, self._first = len(labels), np.unique(labels, return_index=True)[1][labels]
+        off = entries.row != entries.column
+        self._scale, self._term = entries.scale, entries.term[off]
+        self._row, self._column, self._value = entries.row[off], entries.column[off], entries.value[off]
+        self._order, self._key = self._sorted(self._row, self._column)
+        self.diagonal = np.zeros((entries.count, self._dim))
+        np.add.at(self.diagonal, (entries.term[~off], entries.row[~off]), np.real(entries.value[~off]))
+
+    def holds(self, symmetry: Signed) -> bool:
+        images, signs = symmetry
+        tolerance = 1e-12 * self._scale
+        change = self.diagonal[:, images] - self.diagonal
+        if np.any(np.abs(change - change[:, self._first]) > tolerance[:, None]):
+            return False
+        order, key = self._sorted(images[self._row], images[self._column])
+        if not np.array_equal(key, self._key):
+            return False
+        moved = (self._value * signs[self._row] * signs[self._column])[order]
+        return bool(np.all(np.abs(moved - self._value[self._order]) <= tolerance[self._term[order]]))
+
+    def _sorted(self, row, column):
+        key = (self._term * self._dim + row) * self._dim + column
+        order = np.argsort(key, kind="stable")
+        return order, key[order]
+
+
+def conserved_flips(terms: tuple[PauliTerms, ...], labels: np.ndarray | None = None) -> list[tuple[int, int]]:
     """Independent Pauli strings `(x, z)` that flip spins, are real, and commute with every string of every term.
 
     The strings that commute with all others are the kernel of a matrix over GF(2) (Bravyi, Gambetta, Mezzacapo, Temme 2017,
-    eq. 18); those without flips are dropped, for the blocks of the computational basis have them already.
+    eq. 18); those without flips are dropped, for the blocks of the computational basis have them already. With the `labels` of
+    these blocks, a sum of `Z` that is a number in each block is left out of its term.
     """
     sites = terms[0].sites
-    rows = {(int(z) << sites) | int(x) for t in terms for x, z in zip(t.x, t.z, strict=True)}
-    kernel = _kernel(rows, 2 * sites)  # of (x, z) with parity(x & z_k) + parity(z & x_k) even
+    rows = set()
+    for t in terms:
+        for number in range(t.count):
+            chosen = t.term == number
+            x, z = t.x[chosen], t.z[chosen]
+            fields = (x == 0) & (np.bitwise_count(z) == 1)
+            if labels is not None and _is_number_in_blocks(z[fields], t.weight[chosen][fields], labels):
+                x, z = x[~fields], z[~fields]
+            rows |= {(int(b) << sites) | int(a) for a, b in zip(x, z, strict=True)}
+    kernel = kernel_modulo_2(rows, 2 * sites)  # of (x, z) with parity(x & z_k) + parity(z & x_k) even
     diagonal = [vector for vector in kernel if vector >> sites == 0]
     flips = []
     for vector in kernel:
@@ -68,7 +111,17 @@ def conserved_flips(terms: tuple[PauliTerms, ...]) -> list[tuple[int, int]]:
     return flips
 
 
-def _kernel(rows: set[int], width: int) -> list[int]:
+def _is_number_in_blocks(masks: np.ndarray, weights: np.ndarray, labels: np.ndarray) -> bool:
+    states = np.arange(len(labels))
+    total = sum(
+        (w * (1.0 - 2.0 * (np.bitwise_count(states & m) % 2)) for m, w in zip(masks, weights, strict=True)), 0.0
+    )
+    total = np.broadcast_to(total, labels.shape)
+    first = np.unique(labels, return_index=True)[1][labels]
+    return bool(np.all(np.abs(total - total[first]) <= 1e-12 * np.max(np.abs(weights), initial=0.0)))
+
+
+def kernel_modulo_2(rows: set[int], width: int) -> list[int]:
     """Vectors `v` of bits with `parity(row & v) = 0` for every row; in echelon form from the highest bit down."""
     pivots: dict[int, int] = {}
     for row in rows:
@@ -92,106 +145,154 @@ def _kernel(rows: set[int], width: int) -> list[int]:
     return reduced
 
 
-def conserved_permutations(terms: tuple[PauliTerms, ...]) -> list[tuple[int, ...]]:
-    """Permutations of sites of order two, in the group that the model carries, that leave every term as it is."""
-    sites = terms[0].sites
-    carried = {order for t in terms for order in t.permutations if all(other.is_invariant(order) for other in terms)}
-    identity = tuple(range(sites))
-    group, frontier = {identity}, [identity]
-    while frontier and len(group) < _LARGEST_GROUP:
-        products = {tuple(order[i] for i in element) for element in frontier for order in carried}
-        frontier = list(products - group)
-        group |= products
-    involutions = [g for g in group if g != identity and tuple(g[i] for i in g) == identity]
-    return sorted(involutions, key=lambda g: (sum(i == j for i, j in enumerate(g)), g))
+def flip_of_states(x: int, z: int, dim: int) -> Signed:
+    """A real Pauli string as what it does to the basis states."""
+    states, phase = np.arange(dim), (-1) ** ((x & z).bit_count() // 2)
+    return Signed(
+        (states ^ x).astype(np.int32),
+        (phase * (1 - 2 * (np.bitwise_count(states & z) % 2).astype(int))).astype(np.int8),
+    )
 
 
-def commuting_involutions(terms: tuple[PauliTerms, ...], *, flips: bool = True) -> list[Involution]:
-    """Independent symmetries of order two that commute with one another, as maps of the basis states."""
-    sites, states = terms[0].sites, np.arange(terms[0].dim)
-    candidates = []
-    for x, z in conserved_flips(terms) if flips else []:
-        phase = (-1) ** ((x & z).bit_count() // 2)
-        candidates.append(Involution(states ^ x, phase * (1 - 2 * (np.bitwise_count(states & z) % 2).astype(int))))
-    for order in conserved_permutations(terms):
-        images = np.zeros_like(states)
-        for source, target in enumerate(order):
-            images |= ((states >> (sites - 1 - source)) & 1) << (sites - 1 - target)
-        candidates.append(Involution(images, np.ones_like(states)))
-    chosen: list[Involution] = []
-    for candidate in candidates:
-        if all(_same(_product(candidate, g), _product(g, candidate)) for g in chosen) and not any(
-            _same_up_to_sign(candidate, g) for g in group_of(chosen, terms[0].dim)
-        ):
-            chosen.append(candidate)
-    return chosen
+def flips_of(terms: tuple[Terms, ...], invariance: Invariance, labels: np.ndarray) -> list[Signed]:
+    """Flips of every term, with all products of a few."""
+    dim = len(labels)
+    if all(isinstance(t, PauliTerms) for t in terms):
+        strings = conserved_flips(tuple(t for t in terms if isinstance(t, PauliTerms)), labels)
+        found = [s for s in (flip_of_states(x, z, dim) for x, z in strings) if invariance.holds(s)]
+    else:
+        reversal = Signed(np.arange(dim, dtype=np.int32)[::-1].copy(), np.ones(dim, np.int8))
+        found = [reversal] if invariance.holds(reversal) else []
+    if len(found) > _MOST_FLIPS:
+        return found
+    products = [Signed.identity(dim)]
+    for generator in found:
+        products += [generator.after(element) for element in products]
+    return sorted(products[1:], key=lambda s: -np.count_nonzero(s.images != np.arange(dim)))
 
 
-def group_of(generators: list[Involution], dim: int) -> list[Involution]:
-    """All products of commuting involutions; element `k` has generator `i` where bit `i` of `k` is set."""
-    group = [Involution(np.arange(dim), np.ones(dim, int))]
-    for generator in generators:
-        group += [_product(generator, element) for element in group]
-    return group
+class Permutations:
+    """The group that the permutations of a model generate, less those that do not leave every term as it is."""
+
+    def __init__(self, terms: tuple[Terms, ...], invariance: Invariance | None = None):
+        self.dims = dims_of(terms[0])
+        modes = {order for t in terms if isinstance(t, PauliTerms) for order in t.mode_permutations}
+        self.fermionic = bool(modes)
+        carried = modes or {order for t in terms for order in t.permutations}
+        generators = [order for order in carried if invariance is None or invariance.holds(self.states(order))]
+        self.identity = tuple(range(len(self.dims)))
+        group, frontier = {self.identity}, [self.identity]
+        while frontier and len(group) < _LARGEST_GROUP:
+            products = {_product(order, element) for element in frontier for order in generators}
+            frontier = list(products - group)
+            group |= products
+        self.group = sorted(group - {self.identity}, key=lambda g: (not _is_free(g), -_order(g), g))
+
+    def states(self, order) -> Signed:
+        """What a permutation does to the basis states."""
+        return mode_permutation_of_states(order) if self.fermionic else site_permutation_of_states(order, self.dims)
+
+    def involutions(self) -> list[tuple[int, ...]]:
+        """Those of order two, the ones that fix few sites first."""
+        pairs = [g for g in self.group if _product(g, g) == self.identity]
+        return sorted(pairs, key=lambda g: (sum(i == j for i, j in enumerate(g)), g))
+
+    def abelian(self, commuting_with: AbelianGroup) -> list[Signed]:
+        """Generators of a large group of permutations that commute with one another and with given symmetries."""
+        inside, generators, found = {self.identity}, [], []
+        for g in self.group:
+            if g in inside or any(_product(g, h) != _product(h, g) for h in generators):
+                continue
+            symmetry = self.states(g)
+            if not commuting_with.commutes(symmetry):
+                continue
+            generators.append(g)
+            found.append(symmetry)
+            power, products = g, set(inside)
+            while power != self.identity:
+                products |= {_product(power, h) for h in inside}
+                power = _product(g, power)
+            inside = products
+        return found
 
 
-def _product(a: Involution, b: Involution) -> Involution:
+def _product(a, b):
     """First `b`, then `a`."""
-    return Involution(a.images[b.images], a.signs[b.images] * b.signs)
+    return tuple(a[i] for i in b)
 
 
-def _same(a: Involution, b: Involution) -> bool:
-    return np.array_equal(a.images, b.images) and np.array_equal(a.signs, b.signs)
+def _order(g) -> int:
+    power, order = g, 1
+    while power != tuple(range(len(g))):
+        power, order = _product(g, power), order + 1
+    return order
 
 
-def _same_up_to_sign(a: Involution, b: Involution) -> bool:
-    return np.array_equal(a.images, b.images) and len(np.unique(a.signs * b.signs)) == 1
+def _is_free(g) -> bool:
+    """Whether all cycles are of one length, as those of a translation."""
+    return len({len(cycle) for cycle in _cycles(g)}) == 1
 
 
-def field_terms(terms: tuple[PauliTerms, ...]) -> np.ndarray | None:
-    """For each term `a` where it is `a sum_i sigma_z^i + b`, 0 where it conserves the total spin; `None` if one does neither.
+def _cycles(g):
+    left = set(range(len(g)))
+    while left:
+        start = next(iter(left))
+        cycle = [start]
+        while g[cycle[-1]] != start:
+            cycle.append(g[cycle[-1]])
+        left -= set(cycle)
+        yield cycle
 
-    With such terms the Hamiltonian conserves the total spin, and in a multiplet of spin S the field shifts `2 S + 1` copies
-    of the same levels.
+
+class Symmetries:
+    """What is used: a commuting group, and symmetries of order two that map it to itself.
+
+    Attributes:
+        group: translations, flips and what else commutes.
+        flips: all flips, those that do not commute with the group too: they still take a block to another.
+        involutions: permutations of order two outside of it, such as reflections, for which `q g q^-1` is in the group.
+        moved: for each involution and each element `g` of the group the number of `q g q^-1`.
+        found: in words.
     """
-    slopes = []
-    for t in terms:
-        for number in range(t.count):
-            chosen = t.term == number
-            strings = {
-                (int(x), int(z)): float(w)
-                for x, z, w in zip(t.x[chosen], t.z[chosen], t.weight[chosen], strict=True)
-                if x or z
-            }
-            slope = _uniform_field(strings, t.sites)
-            if slope is None:
-                if not _is_scalar(strings, t.sites):
-                    return None
-                slope = 0.0
-            slopes.append(slope)
-    return np.array(slopes)
+
+    def __init__(self, terms: tuple[Terms, ...], entries: Entries, labels: np.ndarray, *, flips: bool = True):
+        invariance = Invariance(entries, labels)
+        self.diagonal = invariance.diagonal
+        permutations = Permutations(terms, invariance)
+        self.flips = flips_of(terms, invariance, labels) if flips else []
+        trivial = AbelianGroup.trivial(len(labels))
+        translated = _grown(trivial, permutations.abelian(trivial))
+        flipped = _grown(trivial, self.flips)
+        # Flips that a translation exchanges do not commute with it: the larger group of the two decides.
+        options = [
+            (translated, _grown(translated, self.flips)),
+            (flipped, _grown(flipped, permutations.abelian(flipped))),
+        ]
+        first, self.group = max(options, key=lambda option: len(option[1]))
+        self.involutions, self.moved = [], []
+        for order in permutations.involutions():
+            symmetry = permutations.states(order)
+            if symmetry.key() in self.group.index or len(self.involutions) == _MOST_INVOLUTIONS:
+                continue
+            moved = self.group.conjugated(symmetry)
+            if moved is not None:
+                self.involutions.append(symmetry)
+                self.moved.append(moved)
+        number = len(self.group) // len(first), len(first)
+        shifts, flipping = number[::-1] if first is translated else number
+        self.found = ", ".join(
+            words
+            for count, words in (
+                (shifts - 1, f"{shifts} commuting permutations"),
+                (flipping - 1, f"{flipping - 1} flip" + "s" * (flipping > 2)),
+                (len(self.involutions), f"{len(self.involutions)} reflections"),
+            )
+            if count
+        )
 
 
-def _uniform_field(strings: dict[tuple[int, int], float], sites: int) -> float | None:
-    fields = [strings.get((0, 1 << site)) for site in range(sites)]
-    if len(strings) != sites or None in fields or len(set(fields)) > 1:
-        return None
-    return fields[0]
-
-
-def _is_scalar(strings: dict[tuple[int, int], float], sites: int) -> bool:
-    """Whether the commutators with the total spin along x and along z vanish."""
-    largest = max((abs(w) for w in strings.values()), default=0.0)
-    for along_x in (True, False):
-        commutator: dict[tuple[int, int], complex] = {}
-        for ((x, z), weight), site in itertools.product(strings.items(), range(sites)):
-            bit = 1 << site
-            if not (z if along_x else x) & bit:
-                continue  # commutes
-            # With strings i^(number of Y) X^x Z^z, the product from the right by one Pauli matrix, up to a common factor.
-            phase = 1j ** (x & z).bit_count()
-            key = (x ^ bit, z) if along_x else (x, z ^ bit)
-            commutator[key] = commutator.get(key, 0) + weight * phase
-        if any(abs(value) > 1e-14 * largest for value in commutator.values()):
-            return False
-    return True
+def _grown(group: AbelianGroup, generators: list[Signed]) -> AbelianGroup:
+    for generator in generators:
+        if generator.key() not in group.index and group.commutes(generator):
+            group = group.extended(generator)
+    return group

@@ -22,10 +22,18 @@ QUESTIONS = (
     "kinetic_proofreading",
     "qubit_relaxation",
     "finite_bath",
+    "heisenberg_chain_maxima",
+    "onsager",
+    "hubbard_rings",
 )
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+SLOW = ("heisenberg_chain_maxima", "hubbard_rings")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in QUESTIONS]
+)
 def test_finds_the_expected_answer_and_draws_it(name, tmp_path, capsys):
     experiment = importlib.import_module(f"experiments.{name}")
     assert experiment.main(["--quick", "--out", str(tmp_path)]) == 0
