@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 from ._charges import AbstractCharges, IndependentCharges, Moments
 from ._diagonal_charges import LevelCharges, ModeCharges
 from ._matrix_charges import MatrixCharges
+from ._quadratic_charges import QuadraticCharges, SqueezedCharges
 from ._whitening import Whitening, whiten
 from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, DualNewton, minimise
 
@@ -105,16 +106,22 @@ def inside_domain(charges: AbstractCharges, whitening: Whitening, method: DualNe
     with the modes as levels finds them.
     """
     zero = jnp.zeros_like(whitening.offsets)
-    modes = [part for part in _parts(charges) if isinstance(part, ModeCharges) and part.bosonic]
-    if not modes:
+    parts = [part for part in _parts(charges) if isinstance(part, SqueezedCharges) or getattr(part, "bosonic", False)]
+    if not parts:
         return zero
-    energies = jnp.concatenate([part.energies for part in modes], axis=-1)
-    levels = LevelCharges(energies, jnp.zeros_like(energies[0]))
-    end = minimise(levels, zero, levels.moments(zero), whitening.independent, whitening.overlaps, method)
+    modes = [part for part in parts if isinstance(part, ModeCharges)]
+    if modes:
+        energies = jnp.concatenate([part.energies for part in modes], axis=-1)
+        particle, count = LevelCharges(energies, jnp.zeros_like(energies[0])), energies.shape[-1]
+    else:
+        stacks = tuple(part.matrices[None] for part in parts if isinstance(part, QuadraticCharges | SqueezedCharges))
+        particle = MatrixCharges(stacks)
+        count = particle.dim
+    end = minimise(particle, zero, particle.moments(zero), whitening.independent, whitening.overlaps, method)
     # About one quantum of lam.Q in each mode.
-    targets = sum(part.targets for part in modes)
+    targets = sum(part.targets for part in parts)
     total = end.point @ targets
-    return end.point * jnp.where(total > 0, energies.shape[-1] / jnp.where(total > 0, total, 1), 1)
+    return end.point * jnp.where(total > 0, count / jnp.where(total > 0, total, 1), 1)
 
 
 def _parts(charges):

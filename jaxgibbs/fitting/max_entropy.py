@@ -13,6 +13,7 @@ from jaxgibbs.equilibrium.generalized import checked_charges
 from jaxgibbs.operators import Bosons, Dense, Fermions, KroneckerSum, Spectrum
 from jaxgibbs.operators.quadratic import AbstractQuadratic
 
+from ._charges import AbstractFacedCharges
 from ._collect import real_vector, shifted
 from ._dual import Pass, solve_dual
 from ._expectations import expectations
@@ -66,12 +67,6 @@ def fit_multipliers(
         Jaynes 1957; for charges that do not commute Yunger Halpern et al. 2016.
     """
     charges = checked_charges(charges)
-    if isinstance(charges[0], AbstractQuadratic):
-        raise ValueError(
-            "`charges` must not be quadratic operators, which `fit_multipliers` does not take; fit occupations of modes by "
-            "`Fermions` or `Bosons` charges or `multipliers_of_occupations`, a chemical potential by `fit_chemical_potential`, "
-            "a temperature by `fit_beta`."
-        )
     count = len(charges)
     dtype = jnp.finfo(jnp.result_type(*{charge.dtype for charge in charges})).dtype
     targets = real_vector("targets", targets, count, dtype)
@@ -101,9 +96,10 @@ def fit_multipliers(
 def _log_reference(reference, charges):
     """`ln omega` of a density matrix, of a vector over levels, or of free modes: `sum_k` of the entries times `n_k`."""
     first = charges[0]
-    if isinstance(first, KroneckerSum):
+    if isinstance(first, KroneckerSum | AbstractQuadratic):
         raise ValueError(
-            "`reference` must be left out for `KroneckerSum` charges; use their matrices, `Dense(charge.to_dense())`, instead."
+            f"`reference` must be left out for `{type(first).__name__}` charges; use their matrices, "
+            "`Dense(charge.to_dense())`, instead."
         )
     if isinstance(first, Spectrum | Bosons | Fermions):
         reference = real_vector(
@@ -207,9 +203,10 @@ def _solve(charges, targets, log_reference, initial, method):
 def _on_boundary(found: Solution, problem, end: Pass, method: DualNewton, throw: bool) -> Solution:
     """Replace the verdict of a fit that ran off along the boundary by the limit it has there, or by a certificate."""
     charges, targets, log_reference = problem
-    if found.result == RESULTS.truncated:
+    faced = shifted(charges, targets, log_reference, in_blocks=False)
+    if found.result == RESULTS.truncated or not isinstance(faced, AbstractFacedCharges):
         return conclude(found, throw)
-    limit = limit_on_boundary(shifted(charges, targets, log_reference, in_blocks=False), targets, end, method)
+    limit = limit_on_boundary(faced, targets, end, method)
     stats = found.stats | {
         "residual": jnp.asarray(limit.residual),
         "direction": jnp.asarray(limit.normals[0]),

@@ -9,7 +9,7 @@ from jaxgibbs._errors import is_concrete
 from jaxgibbs._solution import RESULTS, Solution, conclude
 from jaxgibbs.equilibrium import Auto, Exact, Lanczos, gibbs_state, thermal_spectrum
 from jaxgibbs.equilibrium.exact import LARGEST_DIMENSION
-from jaxgibbs.equilibrium.lanczos import LanczosSpectrum
+from jaxgibbs.equilibrium.lanczos_spectrum import LanczosSpectrum
 from jaxgibbs.equilibrium.methods import AbstractMethod
 from jaxgibbs.equilibrium.modes import BosonSpectrum
 from jaxgibbs.operators import as_operator
@@ -106,7 +106,7 @@ def fit_beta(
     target = real_array(name, given, jnp.finfo(operator.dtype).dtype)
     if target.ndim != 0:
         raise ValueError(f"`{name}` must be a scalar, but has shape {target.shape}; map over many with `jax.vmap`.")
-    if entropy is not None and isinstance(method, Lanczos) and method.deflation == 0:
+    if entropy is not None and isinstance(method, Lanczos) and not any(method.sizes().deflation):
         raise ValueError(
             "`entropy` must be counted from the ground level, but `Lanczos` without deflation does not know it; "
             "pass `Lanczos(deflation=4)`."
