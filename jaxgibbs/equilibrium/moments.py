@@ -96,6 +96,7 @@ moments.defjvp(_moments_jvp, symbolic_zeros=True)
 
 
 def moving_leaves(tangent) -> list[int]:
+    """Which leaves of a tangent are not zero."""
     leaves = jax.tree_util.tree_leaves(tangent, is_leaf=lambda x: isinstance(x, SymbolicZero))
     return [k for k, d in enumerate(leaves) if not isinstance(d, SymbolicZero) and d.dtype != jax.dtypes.float0]
 
@@ -183,5 +184,3 @@ def _refusing(message, leaf):
 @_refusing.defjvp
 def _refusing_jvp(message, primals, tangents):
     raise ValueError(message)
-
-

@@ -154,5 +154,3 @@ def over_probes(function: Callable, count: int, dim: int):
     if together == 1:
         return jax.lax.map(function, jnp.arange(count))
     return jax.lax.map(function, jnp.arange(count), batch_size=together)
-
-

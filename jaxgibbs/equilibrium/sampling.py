@@ -131,9 +131,9 @@ def refined(operator: AbstractOperator, nodes: Nodes, method: Lanczos, s: float)
     operator = jax.lax.stop_gradient(operator)
     at, wanted = jnp.asarray(s, nodes.values.dtype), method.accuracy
     most_depth = min(method.max_depth, operator.dim)
-    most_levels = min(method.max_deflation, operator.dim // 2)
     sizes = Sizes(nodes.probes.count, nodes.depth, _ends(nodes))
     end = 0 if s < 0 else 1
+    most_levels = min(method.max_deflation, operator.dim - sizes.deflation[1 - end])
     while True:
         error, systematic, states, sampled_states, is_complete = (x.item() for x in _judged(at, nodes))
         there, may_deflate = sizes.deflation[end], method.deflation is None

@@ -19,7 +19,7 @@ from jaxgibbs.operators import (
 from jaxgibbs.operators.blocks import to_blocks
 from jaxgibbs.operators.quadratic import AbstractQuadratic
 
-from ._charges import AbstractCharges, AbstractFacedCharges, IndependentCharges
+from ._charges import AbstractCharges, IndependentCharges
 from ._diagonal_charges import LevelCharges, ModeCharges
 from ._matrix_charges import MatrixCharges
 from ._quadratic_charges import QuadraticCharges, SqueezedCharges
@@ -103,4 +103,8 @@ def _quadratic(charges: list[AbstractQuadratic], targets) -> QuadraticCharges | 
     if doubled:
         constants = jnp.stack([jnp.trace(charge.one_body()).real for charge in charges]) / 2
         targets = targets + charges[0].sign * constants.astype(targets.dtype)
-    return SqueezedCharges(matrices, targets) if doubled and bosonic else QuadraticCharges(matrices, targets, bosonic, doubled)
+    return (
+        SqueezedCharges(matrices, targets)
+        if doubled and bosonic
+        else QuadraticCharges(matrices, targets, bosonic, doubled)
+    )

@@ -8,7 +8,7 @@ from jaxtyping import ArrayLike
 from jaxgibbs import linalg
 from jaxgibbs._errors import check_finite, check_hermitian, is_concrete
 from jaxgibbs._solution import RESULTS, Solution, conclude
-from jaxgibbs.equilibrium import generalized_gibbs_state
+from jaxgibbs.equilibrium import Lanczos, generalized_gibbs_state
 from jaxgibbs.equilibrium.generalized import checked_charges
 from jaxgibbs.operators import Bosons, Dense, Fermions, KroneckerSum, Spectrum
 from jaxgibbs.operators.quadratic import AbstractQuadratic
@@ -20,6 +20,7 @@ from ._expectations import expectations
 from ._implicit import implicit_root
 from .facial_reduction import limit_on_boundary
 from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, DualNewton
+from .sampled_fit import fit_sampled
 from .uncertainty import multiplier_covariance
 
 
@@ -31,7 +32,7 @@ def fit_multipliers(
     initial: ArrayLike | None = None,
     target_covariance: ArrayLike | None = None,
     copies: ArrayLike | None = None,
-    method: DualNewton = DualNewton(),
+    method: DualNewton | Lanczos = DualNewton(),
     throw: bool = True,
 ) -> Solution:
     """Multipliers `lam` of the state `exp(-sum_k lam_k Q_k) / Z` with `<Q_k> = q_k`, the one of largest entropy.
@@ -49,7 +50,8 @@ def fit_multipliers(
         initial: multipliers to start from.
         target_covariance: covariance matrix of the targets, or their variances.
         copies: number of copies of the state that were measured.
-        method: tolerances and limits.
+        method: tolerances and limits; or a `Lanczos`, for matrices too large to decompose: then the derivatives are the first
+            in the targets, and `stats` holds the `standard_error` of the multipliers that is due to the sample.
         throw: whether a numerical failure raises; see `jaxgibbs.RESULTS`.
 
     Returns:
@@ -75,6 +77,17 @@ def fit_multipliers(
     log_reference = None if reference is None else _log_reference(reference, charges)
     if target_covariance is not None and copies is not None:
         raise ValueError("Only one of `target_covariance` and `copies` must be given, but both are.")
+
+    if isinstance(method, Lanczos):
+        if not isinstance(charges[0], Spectrum | Bosons | Fermions | AbstractQuadratic | KroneckerSum):
+            if log_reference is not None or copies is not None:
+                raise ValueError(
+                    "`reference` and `copies` must be left out with `Lanczos`; pass `target_covariance` for errors."
+                )
+            if target_covariance is not None:
+                target_covariance, _ = _knowledge(target_covariance, None, count, targets.dtype)
+            return conclude(fit_sampled(charges, targets, initial, target_covariance, method), throw)
+        method = DualNewton()  # nothing to sample: as `gibbs_state`
 
     problem = (charges, targets, log_reference)
     concrete = is_concrete(problem, initial)

@@ -68,10 +68,10 @@ def test_what_is_not_reached_is_said():
 @pytest.mark.slow
 def test_the_depth_is_doubled_where_it_does_not_suffice():
     chain = models.heisenberg_chain(10)
-    state = jg.gibbs_state(chain, 30.0, method=jg.Lanczos(accuracy=1e-9, probes=8, deflation=0))
+    state = jg.gibbs_state(chain, 30.0, method=jg.Lanczos(accuracy=1e-12, probes=8, deflation=0))
     assert state.spectrum.method.depth > 30
     assert state.result == jg.RESULTS.probes_too_few
-    assert state.systematic_error.log_partition < 1e-9
+    assert state.systematic_error.log_partition < 1e-12
 
 
 @pytest.mark.slow
