@@ -63,11 +63,16 @@ class LanczosSpectrum(AbstractThermalSpectrum):
     def at(self, beta) -> GibbsState:
         """The state at `beta`; where an accuracy was asked, of a sample that is large enough for it there."""
         beta = checked_beta(beta)
+        return GibbsState(self.grown(beta), beta)
+
+    def grown(self, beta) -> "LanczosSpectrum":
+        """Of a sample that is large enough at `beta` for the accuracy asked; the same one where none was, and under a trace."""
         operator, nodes, now = jax.lax.stop_gradient((self.operator, self.nodes, beta))
-        if self.asked.accuracy is None or not is_concrete(operator, nodes, now):
-            return GibbsState(self, beta)
-        grown = refined(operator, nodes, self.asked, -float(now))
-        return GibbsState(LanczosSpectrum(self.operator, grown, self.asked, self.chosen), beta)
+        accuracy = self.asked.accuracy
+        if accuracy is None or not is_concrete(operator, nodes, now):
+            return self
+        nodes = refined(operator, nodes, self.asked, accuracy, -float(now))
+        return LanczosSpectrum(self.operator, nodes, self.asked, self.chosen)
 
     def _check(self, beta):
         """Refuse infinite `beta` where no levels were deflated; under a trace the answer is NaN."""

@@ -69,7 +69,8 @@ class Nodes(eqx.Module):
         """With the nodes of the probes that follow."""
         probes = Probes(self.probes.key, self.probes.count + other.probes.count, self.probes.distribution)
         kept, more = ((n.tridiagonal, n.values, n.weights) for n in (self, other))
-        return Nodes(probes, *jax.tree_util.tree_map(lambda x, y: jnp.concatenate([x, y]), kept, more), self.levels)
+        tridiagonal, values, weights = jax.tree_util.tree_map(lambda x, y: jnp.concatenate([x, y]), kept, more)
+        return Nodes(probes, tridiagonal, values, weights, self.levels)
 
     def reaches(self, s: Float[Array, ""]) -> Bool[Array, ""]:
         """Whether a level deflated lies at the edge of the spectrum that `s` prefers."""

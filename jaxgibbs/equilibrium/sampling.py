@@ -84,11 +84,11 @@ def first_sizes(method: Lanczos, looking: bool) -> Sizes:
 
 
 class _Judged(NamedTuple):
-    error: float
-    systematic: float
-    states: float
-    sampled_states: float
-    is_complete: bool
+    error: Array
+    systematic: Array
+    states: Array
+    sampled_states: Array
+    is_complete: Array
 
 
 @eqx.filter_jit
@@ -123,13 +123,13 @@ def is_whole(nodes: Nodes):
     return jnp.all(jnp.any(nodes.tridiagonal.off_diagonal == 0, axis=1))
 
 
-def refined(operator: AbstractOperator, nodes: Nodes, method: Lanczos, s: float) -> Nodes:
-    """`nodes`, with what is missing for `ln Z` at `s` to be as accurate as the method asks, within its limits.
+def refined(operator: AbstractOperator, nodes: Nodes, method: Lanczos, wanted: float, s: float) -> Nodes:
+    """`nodes`, with what is missing for `ln Z` at `s` to be as accurate as is `wanted`, within the limits of the method.
 
     Probes are added to those there are. A larger depth, or more levels deflated, begin them anew.
     """
     operator = jax.lax.stop_gradient(operator)
-    at, wanted = jnp.asarray(s, nodes.values.dtype), method.accuracy
+    at = jnp.asarray(s, nodes.values.dtype)
     most_depth = min(method.max_depth, operator.dim)
     sizes = Sizes(nodes.probes.count, nodes.depth, _ends(nodes))
     end = 0 if s < 0 else 1

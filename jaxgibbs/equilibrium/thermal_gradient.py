@@ -53,9 +53,9 @@ def thermal_gradient(hamiltonian, beta: ArrayLike, *, method: Lanczos = Lanczos(
         raise ValueError("`beta` must be finite for `thermal_gradient`, but is infinite; use `gibbs_state`.")
     if any(jnp.iscomplexobj(leaf) for leaf in jax.tree_util.tree_leaves(operator)):
         raise ValueError("`hamiltonian` must have real leaves, but one is complex; name its terms in a `TermSum`.")
-    state = lanczos_spectrum(operator, method).at(beta)
-    value, error = _sampled(state.spectrum, state.beta)
-    return Solution(value, error, state.result, {})
+    spectrum = lanczos_spectrum(operator, method).grown(beta)
+    value, error = _sampled(spectrum, beta)
+    return Solution(value, error, spectrum.result(beta), {})
 
 
 @eqx.filter_jit

@@ -65,6 +65,10 @@ class AbstractFacedCharges(AbstractCharges):
     """Charges that can be followed to the boundary of what states attain, where states live on a face."""
 
     @abc.abstractmethod
+    def combine(self, weights: Float[Array, "new charges"]) -> "AbstractFacedCharges":
+        """As for all charges."""
+
+    @abc.abstractmethod
     def tilt(self, multipliers: Float[Array, " charges"]) -> "AbstractFacedCharges":
         """The same charges with `exp(-sum_k lam_k (Q_k - q_k))` times their reference state as reference state."""
 

@@ -19,7 +19,7 @@ from jaxgibbs.operators import (
 from jaxgibbs.operators.blocks import to_blocks
 from jaxgibbs.operators.quadratic import AbstractQuadratic
 
-from ._charges import AbstractCharges, IndependentCharges
+from ._charges import AbstractCharges, AbstractFacedCharges, IndependentCharges
 from ._diagonal_charges import LevelCharges, ModeCharges
 from ._matrix_charges import MatrixCharges
 from ._quadratic_charges import QuadraticCharges, SqueezedCharges
@@ -80,11 +80,16 @@ def shifted(
     if len(products) == len(charges) and log_reference is None:
         groups = list(zip(*products, strict=True))
         shares = [targets] + [jnp.zeros_like(targets)] * (len(groups) - 1)
-        parts = (
+        parts = tuple(
             shifted(tuple(map(simplify, group)), share, in_blocks=in_blocks)
             for group, share in zip(groups, shares, strict=True)
         )
-        return IndependentCharges(tuple(parts))
+        faced = tuple(part for part in parts if isinstance(part, AbstractFacedCharges))
+        if len(faced) < len(parts):
+            raise ValueError(
+                "The parts of `KroneckerSum` charges must not be bosons with pairing, but some are; fit each part for itself."
+            )
+        return IndependentCharges(faced)
     structure = block_structure(Sum(charges)) if in_blocks and log_reference is None else None
     stacks = []
     for group in zip(*(to_blocks(charge, structure) for charge in charges), strict=True):

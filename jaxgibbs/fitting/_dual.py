@@ -106,20 +106,20 @@ def inside_domain(charges: AbstractCharges, whitening: Whitening, method: DualNe
     with the modes as levels finds them.
     """
     zero = jnp.zeros_like(whitening.offsets)
-    parts = [part for part in _parts(charges) if isinstance(part, SqueezedCharges) or getattr(part, "bosonic", False)]
-    if not parts:
+    modes = [part for part in _parts(charges) if isinstance(part, ModeCharges) and part.bosonic]
+    matrices = [part for part in _parts(charges) if isinstance(part, SqueezedCharges)]
+    matrices += [part for part in _parts(charges) if isinstance(part, QuadraticCharges) and part.bosonic]
+    if not modes and not matrices:
         return zero
-    modes = [part for part in parts if isinstance(part, ModeCharges)]
     if modes:
         energies = jnp.concatenate([part.energies for part in modes], axis=-1)
         particle, count = LevelCharges(energies, jnp.zeros_like(energies[0])), energies.shape[-1]
     else:
-        stacks = tuple(part.matrices[None] for part in parts if isinstance(part, QuadraticCharges | SqueezedCharges))
-        particle = MatrixCharges(stacks)
+        particle = MatrixCharges(tuple(part.matrices[None] for part in matrices))
         count = particle.dim
     end = minimise(particle, zero, particle.moments(zero), whitening.independent, whitening.overlaps, method)
     # About one quantum of lam.Q in each mode.
-    targets = sum(part.targets for part in parts)
+    targets = sum(part.targets for part in (*modes, *matrices))
     total = end.point @ targets
     return end.point * jnp.where(total > 0, count / jnp.where(total > 0, total, 1), 1)
 

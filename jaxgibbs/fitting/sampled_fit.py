@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxgibbs._errors import is_concrete
 from jaxgibbs._solution import RESULTS, Solution
-from jaxgibbs.equilibrium import Lanczos, gibbs_state
+from jaxgibbs.equilibrium import Lanczos
 from jaxgibbs.equilibrium.generalized import combine
 from jaxgibbs.equilibrium.lanczos_spectrum import lanczos_spectrum
 from jaxgibbs.equilibrium.moments import moments, reference, without_derivatives
@@ -86,7 +86,7 @@ def fit_sampled(
 
 
 def _chosen(charges, multipliers, method: Lanczos) -> Lanczos:
-    return gibbs_state(combine(charges, multipliers), 1.0, method=method).spectrum.method
+    return lanczos_spectrum(combine(charges, multipliers), method).grown(jnp.ones_like(multipliers[0])).method
 
 
 @jax.custom_jvp
@@ -98,7 +98,7 @@ def _responding(value, response, targets):
 
 @_responding.defjvp
 def _responding_jvp(primals, tangents):
-    value, response, targets = primals
+    _, response, targets = primals
     tied = response + 0 * jnp.sum(without_derivatives(_ONCE, targets)[0])
     return _responding(*primals), tied @ tangents[2]
 

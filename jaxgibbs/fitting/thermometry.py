@@ -3,10 +3,11 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxgibbs._errors import is_concrete
-from jaxgibbs._solution import RESULTS, Solution, conclude
+from jaxgibbs._solution import RESULTS, Solution, conclude, has_failed
 from jaxgibbs.equilibrium import Auto, Exact, Lanczos, gibbs_state, thermal_spectrum
 from jaxgibbs.equilibrium.exact import LARGEST_DIMENSION
 from jaxgibbs.equilibrium.lanczos_spectrum import LanczosSpectrum
@@ -113,6 +114,17 @@ def fit_beta(
         )
     concrete = is_concrete(operator, target)
     found = solve(*((operator, target) if concrete else jax.lax.stop_gradient((operator, target))), method)
+    if (
+        concrete
+        and isinstance(method, Lanczos)
+        and method.accuracy is not None
+        and np.isfinite(np.asarray(found.value))
+    ):
+        state = gibbs_state(operator, found.value, method=method)  # of a sample large enough there
+        if isinstance(state.spectrum, LanczosSpectrum):
+            found = solve(operator, target, state.spectrum.method)
+            failed = bool(has_failed(state.result))
+            found = Solution(found.value, found.error, state.result if failed else found.result, found.stats)
     beta, stats = found.value, dict(found.stats)
     if not concrete:
         beta = implicit_root(residual, beta[None], (operator, target, method))[0]

@@ -36,6 +36,7 @@ def test_what_was_chosen_gives_the_same_numbers_inside_jit(hot):
         np.testing.assert_allclose(eager.couplings[name], derivative, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_few_states_are_found_and_not_sampled():
     for beta in (COLD, np.inf):
         state = jg.gibbs_state(CHAIN, beta, method=jg.Lanczos(accuracy=1e-3, depth=40))
@@ -48,8 +49,9 @@ def test_few_states_are_found_and_not_sampled():
         np.testing.assert_allclose(state.entropy, exact.entropy, atol=5e-3)
 
 
+@pytest.mark.slow
 def test_a_state_that_is_degenerate_at_zero_temperature_is_found_whole():
-    chain = models.heisenberg_chain(3)  # the highest level has four states, more than are found at first with others
+    chain = models.heisenberg_chain(3)  # the highest level has four states, as many as are looked for at once
     state = jg.gibbs_state(chain, -np.inf, method=jg.Lanczos(accuracy=1e-3, depth=8))
     assert state.result == jg.RESULTS.optimal
     np.testing.assert_allclose(state.entropy, np.log(4), rtol=1e-12)
