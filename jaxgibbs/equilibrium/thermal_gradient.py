@@ -54,6 +54,7 @@ def thermal_gradient(hamiltonian, beta: ArrayLike, *, method: Lanczos = Lanczos(
     if any(jnp.iscomplexobj(leaf) for leaf in jax.tree_util.tree_leaves(operator)):
         raise ValueError("`hamiltonian` must have real leaves, but one is complex; name its terms in a `TermSum`.")
     spectrum = lanczos_spectrum(operator, method).grown(beta)
+    beta = jnp.asarray(beta)
     value, error = _sampled(spectrum, beta)
     return Solution(value, error, spectrum.result(beta), {})
 

@@ -26,6 +26,7 @@ def test_probes_are_added_until_the_error_is_small_enough(hot):
     assert "24 real probes in Krylov spaces of 30 for an error of 0.02 in log Z, 720 products" in hot.explain()
 
 
+@pytest.mark.slow
 def test_what_was_chosen_gives_the_same_numbers_inside_jit(hot):
     method = hot.spectrum.method
     value, slope = jax.jit(jax.value_and_grad(lambda h: jg.log_partition(h, HOT, method=method)))(CHAIN)

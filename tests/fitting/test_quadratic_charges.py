@@ -38,7 +38,10 @@ def on_fock_space(charges):
     return [Dense(charge.to_dense()) for charge in jg.equilibrium.generalized.checked_charges(charges)]
 
 
-@pytest.mark.parametrize("name", FERMIONS)
+SLOWER = ["pairing", pytest.param("hopping", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("name", SLOWER)
 def test_fermions_as_on_their_fock_space(name):
     charges = FERMIONS[name]
     state = jg.generalized_gibbs_state(charges, MULTIPLIERS)
@@ -53,6 +56,7 @@ def test_fermions_as_on_their_fock_space(name):
     np.testing.assert_allclose(slope, -np.linalg.inv(state.charge_covariance), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FERMIONS)
 def test_fermions_beyond_and_on_the_boundary(name):
     charges = FERMIONS[name][1:]
@@ -73,7 +77,7 @@ def test_fermions_beyond_and_on_the_boundary(name):
     assert np.trace(occupied @ one_body).real > 0
 
 
-@pytest.mark.parametrize("name", BOSONS)
+@pytest.mark.parametrize("name", SLOWER)
 def test_bosons_come_back(name):
     charges, multipliers = BOSONS[name], np.array([0.7, -0.1, 0.3])
     state = jg.generalized_gibbs_state(charges, multipliers)
@@ -101,6 +105,7 @@ def test_the_information_in_a_squeezed_oscillator():
     np.testing.assert_allclose(quantum_fisher_information(charges, multipliers), wanted, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_many_modes_and_dependent_charges():
     modes = 60
     chain = jg.models.tight_binding_chain(modes, 1.0, periodic=False)
@@ -117,3 +122,10 @@ def test_many_modes_and_dependent_charges():
 def test_a_reference_is_refused():
     with pytest.raises(ValueError, match="`reference` must be left out for `QuadraticFermions` charges"):
         fit_multipliers(FERMIONS["hopping"], [0.0] * 3, reference=np.eye(MODES))
+
+
+def test_paired_bosons_are_no_part_of_a_product():
+    pair = QuadraticBosons(np.eye(1), 0.1 * np.eye(1))
+    charges = [jg.operators.KroneckerSum([pair, pair])]
+    with pytest.raises(ValueError, match="must not be bosons with pairing"):
+        fit_multipliers(charges, [1.0])
