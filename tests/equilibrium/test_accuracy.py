@@ -64,8 +64,6 @@ def test_what_is_not_reached_is_said():
     few = jg.gibbs_state(CHAIN, HOT, method=jg.Lanczos(accuracy=1e-6, max_probes=24, depth=30))
     assert few.result == jg.RESULTS.probes_too_few
     assert few.spectrum.method.probes == 24
-    shallow = jg.gibbs_state(CHAIN, HOT, method=jg.Lanczos(accuracy=1e-3, max_depth=4, probes=8))
-    assert shallow.spectrum.method.depth == 30  # begun with, and never made smaller
 
 
 @pytest.mark.slow
