@@ -98,3 +98,13 @@ def test_inside_jit_one_level_at_either_end_keeps_the_entropy_positive():
 def test_sizes_that_are_none(knobs, complaint):
     with pytest.raises(ValueError, match=complaint):
         jg.Lanczos(**knobs)
+
+
+@pytest.mark.slow
+def test_a_temperature_is_fitted_on_a_sample_that_is_large_enough():
+    target = jg.energy(CHAIN, HOT, method=jg.Exact())
+    fit = jg.fit_beta(CHAIN, target, method=jg.Lanczos(accuracy=0.02, depth=30, deflation=0))
+    assert fit.result == jg.RESULTS.optimal
+    assert abs(fit.value - HOT) < 5 * fit.stats["standard_error"]
+    few = jg.Lanczos(accuracy=1e-6, depth=30, deflation=0, max_probes=8)
+    assert jg.fit_beta(CHAIN, target, method=few, throw=False).result == jg.RESULTS.probes_too_few
