@@ -74,8 +74,8 @@ def fit_beta(
         energy: `<H>`, in units of the Hamiltonian.
         entropy: instead of the energy, the entropy in nats; then `beta >= 0`.
         copies: number of copies of the state measured.
-        method: as for `gibbs_state`. With `Lanczos` derivatives in the couplings end at the first, and an entropy needs
-            `deflation`.
+        method: as for `gibbs_state`. With `Lanczos` derivatives in the couplings end at the first, an entropy needs
+            `deflation`, and an `accuracy` is met at the answer (outside `jit`).
         throw: whether a numerical failure raises.
 
     Returns:
