@@ -75,7 +75,8 @@ def contests(quick: bool) -> dict[str, list[Row]]:
     size = {"sites": 10 if quick else 16}
     table[f"finite-temperature Lanczos, 4 probes, depth 50, chain of {size['sites']}"] = [
         Row("scipy CSR Lanczos by hand", "peers:scipy_ftlm", size),
-        Row("quspin", "peers:quspin_ftlm", size),
+        Row("quspin, table by hand", "peers:quspin_ftlm", size),
+        Row("quspin", "peers:quspin_static", size),
         Row("jaxgibbs", "ours:ftlm", size),
     ]
     table[f"its gradient in the couplings, chain of {size['sites']}"] = [

@@ -23,3 +23,4 @@ from .generalized import GeneralizedGibbsState as GeneralizedGibbsState
 from .generalized import generalized_gibbs_state as generalized_gibbs_state
 from .typicality import ThermalPureStates as ThermalPureStates
 from .typicality import thermal_pure_states as thermal_pure_states
+from .thermal_gradient import thermal_gradient as thermal_gradient

@@ -14,17 +14,27 @@ _DEPTH = 60  # dimension of the Krylov space between restarts
 _RESTARTS = 12
 
 
-def extreme_levels(operator: AbstractOperator, count: int, key, layout: Layout = None) -> Levels:
-    """`count` lowest and `count` highest eigenpairs, each by Lanczos with restarts until its residual is small.
+def no_levels(operator: AbstractOperator) -> Levels:
+    """Nothing deflated."""
+    nothing = jnp.zeros(0, jnp.result_type(float))
+    return Levels(nothing, jnp.zeros((0, operator.dim), operator.dtype), nothing, jnp.zeros(0, bool), ())
 
-    A pair is accepted at a residual of `sqrt(eps)` times the width of the spectrum: its energy, and what the coupling to the
-    complement changes, are then right to eps, of second order in the residual.
+
+def extreme_levels(
+    operator: AbstractOperator, ends: tuple[int, ...], key, found: Levels, layout: Layout = None
+) -> Levels:
+    """`found`, and one eigenpair more for each of `ends`: the next lowest for 1, the next highest for -1.
+
+    Each by Lanczos with restarts until its residual is small. A pair is accepted at a residual of `sqrt(eps)` times the width
+    of the spectrum: its energy, and what the coupling to the complement changes, are then right to eps, of second order in
+    the residual.
     """
     wide = jnp.result_type(float)
-    product = operator.linear_map()
+    product, before = operator.linear_map(), len(found.ends)
 
-    def find(vectors, index):
-        sign = jnp.where(index < count, 1, -1).astype(jnp.finfo(operator.dtype).dtype)
+    def find(vectors, now):
+        index, end = now
+        sign = end.astype(jnp.finfo(operator.dtype).dtype)
         start = jax.random.normal(jax.random.fold_in(key, index), (operator.dim,), operator.dtype)
         start = split_vectors(start, layout)
         found = _lowest(lambda v: sign * complement(product(v), vectors), complement(start, vectors), vectors)
@@ -32,11 +42,14 @@ def extreme_levels(operator: AbstractOperator, count: int, key, layout: Layout =
         vectors = vectors.at[index].set(jnp.where(accepted, vector, 0))
         return vectors, (sign * energy.astype(wide), residual.astype(wide), accepted)
 
-    vectors = split_vectors(jnp.zeros((2 * count, operator.dim), operator.dtype), layout)
-    if count == 0:
-        return Levels(jnp.zeros(0, wide), vectors, jnp.zeros(0, wide), jnp.zeros(0, bool))
-    vectors, (energies, residuals, converged) = jax.lax.scan(find, vectors, jnp.arange(2 * count))
-    return Levels(energies, vectors, residuals, converged)
+    vectors = jnp.concatenate([found.vectors, jnp.zeros((len(ends), operator.dim), operator.dtype)])
+    vectors = split_vectors(vectors, layout)
+    indices = jnp.arange(before, before + len(ends))
+    vectors, found_now = jax.lax.scan(find, vectors, (indices, jnp.asarray(ends)))
+    earlier = found.energies, found.residuals, found.converged
+    joined = (jnp.concatenate(pair) for pair in zip(earlier, found_now, strict=True))
+    energies, residuals, converged = joined
+    return Levels(energies, vectors, residuals, converged, found.ends + ends)
 
 
 def _lowest(product, start, found):

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgibbs._errors import NotTraceClass, is_concrete, nan_unless
-from jaxgibbs.linalg import Decomposition, dagger, decompose, eigvalsh, matmul
+from jaxgibbs.linalg import Decomposition, Kernel, dagger, decompose, eigvalsh, matmul, spectral_map
 from jaxgibbs.linalg import exponential_family as family
 from jaxgibbs.linalg.chains import chain
 from jaxgibbs.linalg.functions import cumulant
@@ -122,11 +122,15 @@ class GaussianSpectrum(AbstractThermalSpectrum):
         return isinstance(self.operator, QuadraticBosons)
 
     def covariance_matrix(self, beta, observables):
+        return self.weighted_covariance(beta, observables, None)
+
+    def weighted_covariance(self, beta, observables, weight: Kernel | None) -> Float[Array, "observables observables"]:
+        """`covariance_matrix` with every transition, of energies `x / beta` to `y / beta`, times `weight(x, y)`."""
         if not observables:
             raise ValueError("`observables` must have at least one operator, but is empty.")
         operators = [self._quadratic(observable) for observable in observables]
         if any(operator.paired for operator in operators) and not self.operator.paired:
-            return self._doubled().covariance_matrix(beta, tuple(operators))
+            return self._doubled().weighted_covariance(beta, tuple(operators), weight)
         beta, statistics = self._beta(beta), self.statistics
         doubled = self.operator.paired
         matrices = jnp.stack([(o.nambu() if doubled else o.matrix).to_dense() for o in operators])
@@ -141,16 +145,16 @@ class GaussianSpectrum(AbstractThermalSpectrum):
             nodes,
             block.vectors,
         )
-        slopes = (
-            -statistics.weight * jnp.einsum("aij,bji->ab", matrices, jax.vmap(one)(matrices), precision="highest").real
-        )
+        left = matrices
+        if weight is not None:
+            scaled = Decomposition(beta * block.matrix, beta * block.eigenvalues, block.vectors)
+            left = jax.vmap(lambda matrix: spectral_map(weight, scaled, matrix))(matrices)
+        slopes = -statistics.weight * jnp.einsum("aij,bji->ab", left, jax.vmap(one)(matrices), precision="highest").real
         if statistics.bosonic and statistics.mirrored:  # coth(x / 2) / 2 = phi_1 + sign / 2
             sign = functools.partial(
                 chain, mode_sums.SIGN, (0, 0), mode_sums.exponent_of(beta, block), nodes, block.vectors
             )
-            slopes = (
-                slopes - jnp.einsum("aij,bji->ab", matrices, jax.vmap(sign)(matrices), precision="highest").real / 4
-            )
+            slopes = slopes - jnp.einsum("aij,bji->ab", left, jax.vmap(sign)(matrices), precision="highest").real / 4
         return slopes
 
     def product_expectation(self, beta, a, b):

@@ -19,7 +19,8 @@ from jaxgibbs.operators.quadratic import AbstractQuadratic
 
 from . import gaussian
 from .exact import LARGEST_DIMENSION
-from .lanczos import Lanczos, lanczos_spectrum
+from .lanczos import Lanczos
+from .lanczos_spectrum import lanczos_spectrum
 from .levels import LevelSpectrum
 from .methods import AbstractMethod, Auto, Exact
 from .modes import BosonSpectrum, FermionSpectrum

@@ -20,9 +20,12 @@ from jaxgibbs.linalg import matmul
 from jaxgibbs.linalg.traces import jackknife
 from jaxgibbs.operators import as_operator
 
-from .lanczos import Lanczos, lanczos_spectrum
+from .lanczos import Lanczos
+from .lanczos_spectrum import lanczos_spectrum
 from .methods import AbstractMethod, Auto
-from .quadrature import over_probes, reference, thermal_vectors, without_derivatives
+from .moments import reference, without_derivatives
+from .quadrature import over_probes
+from .sandwich import thermal_vectors
 from .state import Scalar, checked_beta
 
 _NO_DERIVATIVES = (
@@ -118,7 +121,7 @@ def thermal_pure_states(hamiltonian, beta: ArrayLike, *, method: AbstractMethod 
         2.7726
     """
     method = Lanczos(probes=1) if isinstance(method, Auto) else method
-    if not isinstance(method, Lanczos) or method.deflation:
+    if not isinstance(method, Lanczos) or any(method.sizes().deflation):
         raise ValueError(f"`method` must be a `Lanczos` with `deflation=0`, but is {method!r}.")
     operator, beta = without_derivatives(_NO_DERIVATIVES, as_operator(hamiltonian), checked_beta(beta))
     if is_concrete(beta) and np.isinf(np.asarray(beta)):
@@ -131,6 +134,6 @@ def _made(operator, beta, method) -> ThermalPureStates:
     nodes = lanczos_spectrum(operator, method).nodes
     s = -jnp.asarray(beta, nodes.values.dtype)
     one = functools.partial(thermal_vectors, (0,), s, operator, nodes)
-    vectors = over_probes(lambda index: one(index)[0], method.probes, operator.dim, method.sharding)
+    vectors = over_probes(lambda index: one(index)[0], nodes.probes.count, operator.dim, nodes.probes.layout)
     real = vectors.real.dtype
     return ThermalPureStates(beta.astype(real), vectors, reference(s, nodes).astype(real))

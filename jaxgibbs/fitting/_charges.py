@@ -50,22 +50,6 @@ class AbstractCharges(eqx.Module):
     def combine(self, weights: Float[Array, "new charges"]) -> "AbstractCharges":
         """The charges `sum_k weights_jk (Q_k - q_k)`."""
 
-    @abc.abstractmethod
-    def tilt(self, multipliers: Float[Array, " charges"]) -> "AbstractCharges":
-        """The same charges with `exp(-sum_k lam_k (Q_k - q_k))` times their reference state as reference state."""
-
-    @abc.abstractmethod
-    def top(self, direction: Float[Array, " charges"]) -> Float[Array, ""]:
-        """Largest eigenvalue of `sum_k n_k (Q_k - q_k)`."""
-
-    @abc.abstractmethod
-    def face(self, direction: Float[Array, " charges"], width: float) -> "AbstractCharges":
-        """The charges on the eigenspaces of `sum_k n_k (Q_k - q_k)` within `width` of the largest eigenvalue."""
-
-    @abc.abstractmethod
-    def state(self, multipliers: Float[Array, " charges"]) -> dict[str, Array]:
-        """The state on the original space, by name, and the dimension of the face it lives on."""
-
     @property
     @abc.abstractmethod
     def count(self) -> int:
@@ -77,10 +61,34 @@ class AbstractCharges(eqx.Module):
         """Real dtype of expectation values."""
 
 
-class IndependentCharges(AbstractCharges):
+class AbstractFacedCharges(AbstractCharges):
+    """Charges that can be followed to the boundary of what states attain, where states live on a face."""
+
+    @abc.abstractmethod
+    def combine(self, weights: Float[Array, "new charges"]) -> "AbstractFacedCharges":
+        """As for all charges."""
+
+    @abc.abstractmethod
+    def tilt(self, multipliers: Float[Array, " charges"]) -> "AbstractFacedCharges":
+        """The same charges with `exp(-sum_k lam_k (Q_k - q_k))` times their reference state as reference state."""
+
+    @abc.abstractmethod
+    def top(self, direction: Float[Array, " charges"]) -> Float[Array, ""]:
+        """Largest eigenvalue of `sum_k n_k (Q_k - q_k)`."""
+
+    @abc.abstractmethod
+    def face(self, direction: Float[Array, " charges"], width: float) -> "AbstractFacedCharges":
+        """The charges on the eigenspaces of `sum_k n_k (Q_k - q_k)` within `width` of the largest eigenvalue."""
+
+    @abc.abstractmethod
+    def state(self, multipliers: Float[Array, " charges"]) -> dict[str, Array]:
+        """The state on the original space, by name, and the dimension of the face it lives on."""
+
+
+class IndependentCharges(AbstractFacedCharges):
     """Charges that are sums over independent parts; the targets are taken off the first part."""
 
-    parts: tuple[AbstractCharges, ...]
+    parts: tuple[AbstractFacedCharges, ...]
 
     def moments(self, multipliers):
         first, *others = (part.moments(multipliers) for part in self.parts)

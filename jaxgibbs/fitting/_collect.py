@@ -11,16 +11,19 @@ from jaxgibbs.operators import (
     Bosons,
     Fermions,
     KroneckerSum,
+    QuadraticBosons,
     Spectrum,
     Sum,
     block_structure,
     simplify,
 )
 from jaxgibbs.operators.blocks import to_blocks
+from jaxgibbs.operators.quadratic import AbstractQuadratic
 
-from ._charges import AbstractCharges, IndependentCharges
+from ._charges import AbstractCharges, AbstractFacedCharges, IndependentCharges
 from ._diagonal_charges import LevelCharges, ModeCharges
 from ._matrix_charges import MatrixCharges
+from ._quadratic_charges import QuadraticCharges, SqueezedCharges
 
 
 def real_array(name: str, values: ArrayLike, dtype) -> Float[Array, "..."]:
@@ -74,15 +77,23 @@ def shifted(
         energies = jnp.stack([charge.energies for charge in modes]).astype(dtype)
         tilts = jnp.zeros_like(energies[0]) if log_reference is None else -log_reference.astype(dtype)
         return ModeCharges(energies, targets, tilts, isinstance(modes[0], Bosons))
+    quadratic = [charge for charge in charges if isinstance(charge, AbstractQuadratic)]
+    if len(quadratic) == len(charges):
+        return _quadratic(quadratic, targets)
     products = [charge.parts for charge in charges if isinstance(charge, KroneckerSum)]
     if len(products) == len(charges) and log_reference is None:
         groups = list(zip(*products, strict=True))
         shares = [targets] + [jnp.zeros_like(targets)] * (len(groups) - 1)
-        parts = (
+        parts = tuple(
             shifted(tuple(map(simplify, group)), share, in_blocks=in_blocks)
             for group, share in zip(groups, shares, strict=True)
         )
-        return IndependentCharges(tuple(parts))
+        faced = tuple(part for part in parts if isinstance(part, AbstractFacedCharges))
+        if len(faced) < len(parts):
+            raise ValueError(
+                "The parts of `KroneckerSum` charges must not be bosons with pairing, but some are; fit each part for itself."
+            )
+        return IndependentCharges(faced)
     structure = block_structure(Sum(charges)) if in_blocks and log_reference is None else None
     stacks = []
     for group in zip(*(to_blocks(charge, structure) for charge in charges), strict=True):
@@ -92,3 +103,17 @@ def shifted(
         shift = targets[:, None, None] * jnp.eye(stack.shape[-1], dtype=dtype)
         stacks.append(stack.astype(complex_dtype) - shift)
     return MatrixCharges(tuple(stacks), None if log_reference is None else (log_reference[None],))
+
+
+def _quadratic(charges: list[AbstractQuadratic], targets) -> QuadraticCharges | SqueezedCharges:
+    doubled, bosonic = any(charge.paired for charge in charges), isinstance(charges[0], QuadraticBosons)
+    matrices = jnp.stack([(charge.nambu() if doubled else charge.matrix).to_dense() for charge in charges])
+    matrices = matrices.astype(jnp.result_type(matrices.dtype, targets.dtype))
+    if doubled:
+        constants = jnp.stack([jnp.trace(charge.one_body()).real for charge in charges]) / 2
+        targets = targets + charges[0].sign * constants.astype(targets.dtype)
+    return (
+        SqueezedCharges(matrices, targets)
+        if doubled and bosonic
+        else QuadraticCharges(matrices, targets, bosonic, doubled)
+    )

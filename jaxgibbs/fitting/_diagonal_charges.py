@@ -7,10 +7,10 @@ from jaxtyping import Array, Bool, Float
 
 from jaxgibbs.linalg import matmul
 
-from ._charges import AbstractCharges, Moments
+from ._charges import AbstractFacedCharges, Moments
 
 
-class LevelCharges(AbstractCharges):
+class LevelCharges(AbstractFacedCharges):
     """Charges given by their values on each level.
 
     Attributes:
@@ -83,7 +83,7 @@ class LevelCharges(AbstractCharges):
         return {"populations": populations, "face_dimension": jnp.asarray(count)}
 
 
-class ModeCharges(AbstractCharges):
+class ModeCharges(AbstractFacedCharges):
     """Charges `sum_m e_km n_m - q_k` of free modes, on their whole Fock space.
 
     Attributes:

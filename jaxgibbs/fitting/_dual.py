@@ -10,6 +10,7 @@ from ._charges import AbstractCharges, IndependentCharges, Moments
 from ._diagonal_charges import LevelCharges, ModeCharges
 from ._matrix_charges import MatrixCharges
 from ._norms import norm
+from ._quadratic_charges import QuadraticCharges, SqueezedCharges
 from ._whitening import Whitening, whiten
 from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, DualNewton, minimise
 
@@ -135,15 +136,21 @@ def inside_domain(charges: AbstractCharges, whitening: Whitening, method: DualNe
     """
     zero = jnp.zeros_like(whitening.offsets)
     modes = [part for part in _parts(charges) if isinstance(part, ModeCharges) and part.bosonic]
-    if not modes:
+    matrices = [part for part in _parts(charges) if isinstance(part, SqueezedCharges)]
+    matrices += [part for part in _parts(charges) if isinstance(part, QuadraticCharges) and part.bosonic]
+    if not modes and not matrices:
         return zero
-    energies = jnp.concatenate([part.energies for part in modes], axis=-1)
-    levels = LevelCharges(energies, jnp.zeros_like(energies[0]))
-    end = minimise(levels, zero, levels.moments(zero), whitening.independent, whitening.overlaps, method)
+    if modes:
+        energies = jnp.concatenate([part.energies for part in modes], axis=-1)
+        particle, count = LevelCharges(energies, jnp.zeros_like(energies[0])), energies.shape[-1]
+    else:
+        particle = MatrixCharges(tuple(part.matrices[None] for part in matrices))
+        count = particle.dim
+    end = minimise(particle, zero, particle.moments(zero), whitening.independent, whitening.overlaps, method)
     # About one quantum of lam.Q in each mode.
-    targets = sum(part.targets for part in modes)
+    targets = sum(part.targets for part in (*modes, *matrices))
     total = end.point @ targets
-    return end.point * jnp.where(total > 0, energies.shape[-1] / jnp.where(total > 0, total, 1), 1)
+    return end.point * jnp.where(total > 0, count / jnp.where(total > 0, total, 1), 1)
 
 
 def _parts(charges):

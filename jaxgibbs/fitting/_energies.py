@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 from jaxgibbs.equilibrium import thermal_spectrum
 from jaxgibbs.equilibrium.exact import AbstractBlockSpectrum
 from jaxgibbs.equilibrium.gaussian import GaussianSpectrum
-from jaxgibbs.equilibrium.lanczos import LanczosSpectrum
+from jaxgibbs.equilibrium.lanczos_spectrum import LanczosSpectrum
 from jaxgibbs.equilibrium.levels import LevelSpectrum
 from jaxgibbs.equilibrium.modes import BosonSpectrum, FermionSpectrum
 from jaxgibbs.equilibrium.product import ProductSpectrum

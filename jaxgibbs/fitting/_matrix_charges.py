@@ -5,12 +5,12 @@ from jaxtyping import Array, Inexact
 
 from jaxgibbs.linalg import Exponential, dagger, eigh, matmul
 
-from ._charges import AbstractCharges, Moments
+from ._charges import AbstractFacedCharges, Moments
 
 _EXP = Exponential()
 
 
-class MatrixCharges(AbstractCharges):
+class MatrixCharges(AbstractFacedCharges):
     """Charges that need not commute.
 
     Attributes:

@@ -1,5 +1,7 @@
 """Coordinates in which the charges are orthonormal, and the directions in which they depend on each other."""
 
+from typing import Protocol
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,6 @@ from jaxtyping import Array, Bool, Float
 
 from jaxgibbs.linalg import eigh, matmul
 
-from ._charges import AbstractCharges
 from ._norms import row_norms
 
 _WELL_CONDITIONED = 1e-6  # smallest eigenvalue of a Gram matrix of unit vectors whose eigenvectors can be trusted
@@ -44,8 +45,16 @@ class Whitening(eqx.Module):
         return (multipliers * self.scales) @ self.overlaps
 
 
+class Vectors(Protocol):
+    """What has `vectors()`, as `AbstractCharges` have."""
+
+    def vectors(self) -> tuple[Float[Array, "charges length"], Float[Array, " charges"]]:
+        """The centred charges as vectors, and their means."""
+        ...
+
+
 def whiten(
-    charges: AbstractCharges, targets: Float[Array, " charges"], tolerance: float, floors: Float[Array, " charges"]
+    charges: Vectors, targets: Float[Array, " charges"], tolerance: float, floors: Float[Array, " charges"]
 ) -> Whitening:
     """Find orthonormal combinations of charges that are given less their `targets`.
 

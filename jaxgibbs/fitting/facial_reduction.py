@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgibbs import linalg
 
-from ._charges import AbstractCharges
+from ._charges import AbstractFacedCharges
 from ._dual import Ending, solve_dual_compiled
 from ._norms import norm
 from .newton import CONVERGED, EDGE, OUTSIDE, STALLED, DualNewton, minimise
@@ -45,7 +45,7 @@ class Limit(NamedTuple):
 
 
 def limit_on_boundary(
-    charges: AbstractCharges, targets, end: Ending, residual: np.ndarray, evaluations: int, method: DualNewton
+    charges: AbstractFacedCharges, targets, end: Ending, residual: np.ndarray, evaluations: int, method: DualNewton
 ) -> Limit:
     """Follow a fit of `charges`, given less their `targets`, that ended at `EDGE` after so many `evaluations`."""
     tolerance = method.tolerances(targets.dtype)[1]
@@ -93,7 +93,7 @@ def limit_on_boundary(
     return limit._replace(status=STALLED, evaluations=evaluations)
 
 
-def _turned(whitened: AbstractCharges, rough: np.ndarray, method: DualNewton) -> tuple[np.ndarray, int]:
+def _turned(whitened: AbstractFacedCharges, rough: np.ndarray, method: DualNewton) -> tuple[np.ndarray, int]:
     """Turn a rough normal to an exact one, at growing distances along it.
 
     The error falls as the square of the distance until its rounding takes over.
@@ -115,7 +115,7 @@ class _Turn(NamedTuple):
 
 
 @jax.jit
-def _turn(whitened: AbstractCharges, normal, length, method: DualNewton) -> _Turn:
+def _turn(whitened: AbstractFacedCharges, normal, length, method: DualNewton) -> _Turn:
     """Minimise across a normal `n`, over the directions that respond at a distance T along it.
 
     At the minimum `lam = -T n + lam_face + O(1/T)`, so the difference of the minima at T and 2 T is along the exact normal, free
@@ -143,7 +143,7 @@ def _turn(whitened: AbstractCharges, normal, length, method: DualNewton) -> _Tur
     return _Turn(turned, found, jnp.sum(evaluations) + 5)
 
 
-def _lean(charges: AbstractCharges, limit: Limit, inner: np.ndarray) -> Limit:
+def _lean(charges: AbstractFacedCharges, limit: Limit, inner: np.ndarray) -> Limit:
     """Targets in the plane of a face but outside it: lean its normal towards the certificate `inner` of the face."""
     best = limit._replace(status=STALLED)
     for slope in 10.0 ** -np.arange(10):

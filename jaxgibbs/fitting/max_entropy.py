@@ -8,17 +8,19 @@ from jaxtyping import ArrayLike
 from jaxgibbs import linalg
 from jaxgibbs._errors import check_finite, check_hermitian, is_concrete
 from jaxgibbs._solution import RESULTS, Solution, conclude, is_result
-from jaxgibbs.equilibrium import generalized_gibbs_state
+from jaxgibbs.equilibrium import Lanczos, generalized_gibbs_state
 from jaxgibbs.equilibrium.generalized import checked_charges
 from jaxgibbs.operators import Bosons, Dense, Fermions, KroneckerSum, Spectrum
 from jaxgibbs.operators.quadratic import AbstractQuadratic
 
+from ._charges import AbstractFacedCharges
 from ._collect import real_vector, shifted
 from ._dual import Ending, solve_dual
 from ._expectations import expectations
 from ._implicit import implicit_root
 from .facial_reduction import limit_on_boundary
 from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, DualNewton
+from .sampled_fit import fit_sampled
 from .uncertainty import multiplier_covariance
 
 
@@ -30,7 +32,7 @@ def fit_multipliers(
     initial: ArrayLike | None = None,
     target_covariance: ArrayLike | None = None,
     copies: ArrayLike | None = None,
-    method: DualNewton = DualNewton(),
+    method: DualNewton | Lanczos = DualNewton(),
     throw: bool = True,
 ) -> Solution:
     """Multipliers `lam` of the state `exp(-sum_k lam_k Q_k) / Z` with `<Q_k> = q_k`, the one of largest entropy.
@@ -48,7 +50,8 @@ def fit_multipliers(
         initial: multipliers to start from.
         target_covariance: covariance matrix of the targets, or their variances.
         copies: number of copies of the state that were measured.
-        method: tolerances and limits.
+        method: tolerances and limits; or a `Lanczos`, for matrices too large to decompose: then the derivatives are the first
+            in the targets, and `stats` holds the `standard_error` of the multipliers that is due to the sample.
         throw: whether a numerical failure raises; see `jaxgibbs.RESULTS`.
 
     Returns:
@@ -66,12 +69,6 @@ def fit_multipliers(
         Jaynes 1957; for charges that do not commute Yunger Halpern et al. 2016.
     """
     charges = checked_charges(charges)
-    if isinstance(charges[0], AbstractQuadratic):
-        raise ValueError(
-            "`charges` must not be quadratic operators, which `fit_multipliers` does not take; fit occupations of modes by "
-            "`Fermions` or `Bosons` charges or `multipliers_of_occupations`, a chemical potential by `fit_chemical_potential`, "
-            "a temperature by `fit_beta`."
-        )
     count = len(charges)
     dtypes = {charge.dtype for charge in charges}
     dtype = jnp.finfo(dtypes.pop() if len(dtypes) == 1 else jnp.result_type(*dtypes)).dtype
@@ -81,6 +78,17 @@ def fit_multipliers(
     log_reference = None if reference is None else _log_reference(reference, charges)
     if target_covariance is not None and copies is not None:
         raise ValueError("Only one of `target_covariance` and `copies` must be given, but both are.")
+
+    if isinstance(method, Lanczos):
+        if not isinstance(charges[0], Spectrum | Bosons | Fermions | AbstractQuadratic | KroneckerSum):
+            if log_reference is not None or copies is not None:
+                raise ValueError(
+                    "`reference` and `copies` must be left out with `Lanczos`; pass `target_covariance` for errors."
+                )
+            if target_covariance is not None:
+                target_covariance, _ = _knowledge(target_covariance, None, count, targets.dtype)
+            return conclude(fit_sampled(charges, targets, initial, target_covariance, method), throw)
+        method = DualNewton()  # nothing to sample: as `gibbs_state`
 
     problem = (charges, targets, log_reference)
     concrete = is_concrete(problem, initial)
@@ -105,9 +113,10 @@ def fit_multipliers(
 def _log_reference(reference, charges):
     """`ln omega` of a density matrix, of a vector over levels, or of free modes: `sum_k` of the entries times `n_k`."""
     first = charges[0]
-    if isinstance(first, KroneckerSum):
+    if isinstance(first, KroneckerSum | AbstractQuadratic):
         raise ValueError(
-            "`reference` must be left out for `KroneckerSum` charges; use their matrices, `Dense(charge.to_dense())`, instead."
+            f"`reference` must be left out for `{type(first).__name__}` charges; use their matrices, "
+            "`Dense(charge.to_dense())`, instead."
         )
     if isinstance(first, Spectrum | Bosons | Fermions):
         reference = real_vector(
@@ -211,9 +220,11 @@ def _solve(charges, targets, log_reference, initial, method):
 def _on_boundary(found: Solution, problem, end: Ending, method: DualNewton, throw: bool) -> Solution:
     """Replace the verdict of a fit that ran off along the boundary by the limit it has there, or by a certificate."""
     charges, targets, log_reference = problem
-    shifted_charges = shifted(charges, targets, log_reference, in_blocks=False)
+    faced = shifted(charges, targets, log_reference, in_blocks=False)
+    if found.result == RESULTS.truncated or not isinstance(faced, AbstractFacedCharges):
+        return conclude(found, throw)
     residual, evaluations = np.asarray(found.stats["residual"]), int(found.stats["decompositions"])
-    limit = limit_on_boundary(shifted_charges, targets, end, residual, evaluations, method)
+    limit = limit_on_boundary(faced, targets, end, residual, evaluations, method)
     stats = found.stats | {
         "residual": jnp.asarray(limit.residual),
         "direction": jnp.asarray(limit.normals[0]),

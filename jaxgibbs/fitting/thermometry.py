@@ -3,13 +3,14 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxgibbs._errors import is_concrete
-from jaxgibbs._solution import RESULTS, Solution, conclude
+from jaxgibbs._solution import RESULTS, Solution, conclude, has_failed
 from jaxgibbs.equilibrium import Auto, Exact, Lanczos, gibbs_state, thermal_spectrum
 from jaxgibbs.equilibrium.exact import LARGEST_DIMENSION
-from jaxgibbs.equilibrium.lanczos import LanczosSpectrum
+from jaxgibbs.equilibrium.lanczos_spectrum import LanczosSpectrum
 from jaxgibbs.equilibrium.methods import AbstractMethod
 from jaxgibbs.equilibrium.modes import BosonSpectrum
 from jaxgibbs.operators import as_operator
@@ -73,8 +74,8 @@ def fit_beta(
         energy: `<H>`, in units of the Hamiltonian.
         entropy: instead of the energy, the entropy in nats; then `beta >= 0`.
         copies: number of copies of the state measured.
-        method: as for `gibbs_state`. With `Lanczos` derivatives in the couplings end at the first, and an entropy needs
-            `deflation`.
+        method: as for `gibbs_state`. With `Lanczos` derivatives in the couplings end at the first, an entropy needs
+            `deflation`, and an `accuracy` is met at the answer (outside `jit`).
         throw: whether a numerical failure raises.
 
     Returns:
@@ -106,13 +107,24 @@ def fit_beta(
     target = real_array(name, given, jnp.finfo(operator.dtype).dtype)
     if target.ndim != 0:
         raise ValueError(f"`{name}` must be a scalar, but has shape {target.shape}; map over many with `jax.vmap`.")
-    if entropy is not None and isinstance(method, Lanczos) and method.deflation == 0:
+    if entropy is not None and isinstance(method, Lanczos) and not any(method.sizes().deflation):
         raise ValueError(
             "`entropy` must be counted from the ground level, but `Lanczos` without deflation does not know it; "
             "pass `Lanczos(deflation=4)`."
         )
     concrete = is_concrete(operator, target)
     found = solve(*((operator, target) if concrete else jax.lax.stop_gradient((operator, target))), method)
+    if (
+        concrete
+        and isinstance(method, Lanczos)
+        and method.accuracy is not None
+        and np.isfinite(np.asarray(found.value))
+    ):
+        state = gibbs_state(operator, found.value, method=method)  # of a sample large enough there
+        if isinstance(state.spectrum, LanczosSpectrum):
+            found = solve(operator, target, state.spectrum.method)
+            failed = bool(has_failed(state.result))
+            found = Solution(found.value, found.error, state.result if failed else found.result, found.stats)
     beta, stats = found.value, dict(found.stats)
     if not concrete:
         beta = implicit_root(residual, beta[None], (operator, target, method))[0]

@@ -6,6 +6,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxgibbs.equilibrium import GeneralizedGibbsState, generalized_gibbs_state
 from jaxgibbs.equilibrium.exact import MatrixSpectrum
+from jaxgibbs.equilibrium.gaussian import GaussianSpectrum
 from jaxgibbs.equilibrium.product import ProductSpectrum
 from jaxgibbs.equilibrium.sectors import SectorSpectrum
 from jaxgibbs.equilibrium.state import AbstractThermalSpectrum
@@ -39,6 +40,8 @@ def _information(spectrum: AbstractThermalSpectrum, beta, charges):
         return jnp.sum(jnp.stack([_information(part, beta, group) for part, group in groups]), axis=0)
     if isinstance(spectrum, SectorSpectrum):
         spectrum = spectrum.matrix_spectrum()
+    if isinstance(spectrum, GaussianSpectrum):
+        return spectrum.weighted_covariance(beta, charges, _TANH_QUOTIENT)
     if not isinstance(spectrum, MatrixSpectrum):
         return spectrum.covariance_matrix(beta, charges)
     # d_k rho = -M(Q_k - <Q_k>) with the Kubo-Mori map M, whose weights are the logarithmic mean of p_a and p_b. Divided by

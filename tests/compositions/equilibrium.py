@@ -54,5 +54,6 @@ TABLE = {
 EXEMPT = {
     **dict.fromkeys(("GibbsState", "GeneralizedGibbsState", "Thermodynamics", "Solution", "RESULTS"), ANSWER),
     "thermal_pure_states": "vectors, whose derivatives are refused: those of traces are better taken from `Lanczos`",
+    "equilibrium.thermal_gradient": "itself a gradient, whose derivatives are refused: those of `log_partition` are offered",
     "equilibrium.ThermalPureStates": ANSWER,
 }

@@ -132,8 +132,3 @@ def test_temperature_of_quadratic_hamiltonians(hamiltonian):
     ground = float(jg.energy(hamiltonian, np.inf))
     assert jg.fit_beta(hamiltonian, ground).value == np.inf
     assert jg.fit_beta(hamiltonian, ground - 0.1).result == RESULTS.infeasible
-
-
-def test_quadratic_charges_are_refused():
-    with pytest.raises(ValueError, match="must not be quadratic operators"):
-        jg.fit_multipliers(QuadraticFermions(np.eye(2)), [1.0])
