@@ -87,7 +87,7 @@ def main(arguments=None) -> int:
         right.axhline(1 / 4, color=GREEN, lw=1, ls=":")
         right.text(0.04, 0.253, "free spins", color=GREEN)
         right.axhline(1 / 8, color=GREEN, lw=1, ls=":")
-        right.text(0.04, 0.128, "free electrons", color=GREEN)
+        right.text(3.5, 0.108, "free electrons", color=GREEN)
         right.set(xscale="log", xlabel=r"temperature $k_BT/t$", ylabel=r"$k_BT\chi/N$ of the ring of 4", ylim=(0, 0.28))
         panel_letters((left, right))
     return report.conclude()

@@ -143,6 +143,7 @@ def draw_distance(axes, widths, strips) -> None:
         distance = [abs(strips[n, k][0] - limit) for n in widths]
         axes.plot(widths, distance, marker, color=color, ms=5, mfc="none", label=rf"$K = {name}$")
     axes.plot(grid, np.pi / 12 / grid**2, color=GREEN, lw=1.2, label=r"$\pi c/6L^2$, $c = 1/2$")
+    axes.set_xticks(widths)
     axes.set(yscale="log", xlabel="width L", ylabel=r"distance of $\ln Z/N$ from the infinite lattice")
     axes.legend(loc="lower left")
 

@@ -144,3 +144,26 @@ def test_terms_are_equal_by_content():
 def test_what_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_permutations_are_symmetries_of_every_term():
+    rng = np.random.default_rng(5)
+    bond, site = hermitian(rng, 9, True), hermitian(rng, 3, True)
+    swap = [3 * (k % 3) + k // 3 for k in range(9)]
+    even = bond + bond[np.ix_(swap, swap)]  # the same in either direction
+    around = [(0, 1), (2, 1), (2, 0)]
+    ring = LocalTerms([3, 3, 3], {"J": [[(even, b) for b in around]], "h": [[(site, i) for i in range(3)]]})
+    shift, mirror = (1, 2, 0), (2, 1, 0)
+    assert ring.with_permutations((shift, mirror)).permutations == (shift, mirror)
+    assert ring.with_permutations((shift,)) != ring
+    assert hash(ring.with_permutations((shift,))) == hash(ring.with_permutations((shift,)))
+    jg.symmetry.check_symmetry(LocalSum({"J": 1.0, "h": 0.3}, ring), jg.symmetry.site_permutation(shift, [3] * 3))
+    # A bond that is not the same in either direction: only a rotation is left.
+    turning = LocalTerms([3, 3, 3], {"J": [[(bond, b) for b in [(0, 1), (1, 2), (2, 0)]]]})
+    assert turning.with_permutations((shift, mirror)).permutations == (shift,)
+    assert not LocalTerms([3, 3], {"h": [(site, 0), (site, 1)]}).is_invariant((1, 0))
+    assert not LocalTerms([2, 3], {"h": [(np.eye(2), 0)]}).is_invariant((1, 0))
+    with pytest.raises(ValueError, match="`permutations` must leave every term as it is"):
+        LocalTerms([3, 3, 3], {"J": [[(bond, (0, 1))]]}, [shift])
+    with pytest.raises(ValueError, match=r"A permutation must hold 0 ... 2 in some order"):
+        ring.is_invariant((0, 0, 1))

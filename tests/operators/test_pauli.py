@@ -310,6 +310,8 @@ def test_permutations_are_symmetries_of_every_term():
     # Terms that a permutation exchanges are not invariant, though their sum is.
     assert not PauliTerms.from_strings(2, {"h": ["Z0", "Z1"]}).is_invariant((1, 0))
     assert not PauliTerms.from_strings(2, {"h": "Z0 + 2 Z1"}).is_invariant((1, 0))
+    with pytest.raises(ValueError, match=r"A permutation must hold 0 ... 1 in some order"):
+        PauliTerms(2, {"h": 1}, [0], [0], [1], [1.0], mode_permutations=[(0, 2)])
 
 
 @pytest.mark.parametrize(
