@@ -72,12 +72,12 @@ def limit_on_boundary(
     inner = solve_dual_compiled(face, targets, None, loose * end.scales, inner_method)
     evaluations += int(inner.evaluations)
     if inner.status == CONVERGED:
-        state, residual = face.state(inner.multipliers), face.moments(inner.multipliers).residual
+        state, left = face.state(inner.multipliers), face.moments(inner.multipliers).residual
         return limit._replace(
             status=EDGE,
             multipliers=np.asarray(inner.multipliers),
             state=state,
-            residual=np.asarray(residual),
+            residual=np.asarray(left),
             evaluations=evaluations,
         )
     if inner.status == EDGE:
