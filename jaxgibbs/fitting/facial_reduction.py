@@ -50,15 +50,14 @@ def limit_on_boundary(
     """Follow a fit of `charges`, given less their `targets`, that ended at `EDGE` after so many `evaluations`."""
     tolerance = method.tolerances(targets.dtype)[1]
     loose = 1e-2 * tolerance**0.5  # the normal and the face are known to about the square root of rounding
-    end = Ending(*map(np.asarray, end))
-    independent = end.independent > 0
-    rows = jnp.asarray(end.combinations[independent])
+    independent = np.asarray(end.independent) > 0
+    rows = jnp.asarray(np.asarray(end.combinations)[independent])
     whitened = charges.combine(rows)
-    normal, turns = _turned(whitened, -end.point[independent], method)
+    normal, turns = _turned(whitened, -np.asarray(end.point)[independent], method)
     evaluations += turns
     height = float(whitened.top(jnp.asarray(normal)))
     direction = normal @ np.asarray(rows)
-    direction = direction - end.gauge @ direction
+    direction = direction - np.asarray(end.gauge) @ direction
     length = float(norm(jnp.asarray(direction)))
     direction = direction / length
     unknown = np.full_like(direction, np.nan)
@@ -73,12 +72,12 @@ def limit_on_boundary(
     inner = solve_dual_compiled(face, targets, None, loose * end.scales, inner_method)
     evaluations += int(inner.evaluations)
     if inner.status == CONVERGED:
-        state, residual = face.state(inner.multipliers), face.moments(inner.multipliers).residual
+        state, left = face.state(inner.multipliers), face.moments(inner.multipliers).residual
         return limit._replace(
             status=EDGE,
             multipliers=np.asarray(inner.multipliers),
             state=state,
-            residual=np.asarray(residual),
+            residual=np.asarray(left),
             evaluations=evaluations,
         )
     if inner.status == EDGE:

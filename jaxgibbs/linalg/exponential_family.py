@@ -126,17 +126,18 @@ def _quantity(
         s, levels, _ = jax.lax.optimization_barrier((s, levels, jnp.asarray(number, levels.dtype)))
         return value(sums(s, levels))
 
-    @jax.jit  # one compilation, not one an operation
     @jax.custom_batching.custom_vmap
-    def evaluate(s, levels):
+    def summed(s, levels):
         return apart(LevelSums, s, levels)
 
-    @evaluate.__wrapped__.def_vmap
+    @summed.def_vmap
     def _(axis_size, batched, s, levels):
         in_turn = axis_size >= LevelSumsInTurn.FEWEST and levels.shape[-1] <= LevelSumsInTurn.LARGEST
         sums = LevelSumsInTurn if in_turn else LevelSums
         axes = tuple(0 if b else None for b in batched)
         return jax.vmap(functools.partial(apart, sums), axes)(s, levels), True
+
+    evaluate = jax.jit(summed)  # one compilation, not one an operation
 
     @jax.custom_jvp
     def quantity(s, blocks):
