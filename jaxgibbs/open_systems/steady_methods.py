@@ -89,7 +89,7 @@ class Dense(AbstractSteadyMethod):
         given = jnp.all(jnp.isfinite(generator.effective_hamiltonian()))
         found = jnp.where(finite, found, uniform(generator))
         result = RESULTS.where(given, RESULTS.optimal, RESULTS.nonfinite)
-        return Found(found, jnp.where(finite, uniqueness, 1), jnp.ones((), jnp.int32), result)
+        return Found(found, jnp.where(finite, jnp.minimum(uniqueness, 1), 1), jnp.ones((), jnp.int32), result)
 
     def inverse(self, generator):
         leaves, structure = jax.tree_util.tree_flatten(generator)
