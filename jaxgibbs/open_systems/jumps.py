@@ -69,6 +69,9 @@ class Taken(NamedTuple):
     order: tuple[int, ...]
     weights: Inexact[Array, "dim dim"]
 
+    def __call__(self, x: Inexact[Array, "dim dim"]) -> Inexact[Array, "dim dim"]:
+        return sum_of_maps([self])(x)
+
 
 def sum_of_maps(maps: Sequence[Taken | Callable]) -> Callable:
     """The sum of sandwiches: all that take elements from elsewhere are one gather, all that take them in place one product."""

@@ -34,7 +34,8 @@ def quasi_free_steady_state(
         A D + D A^dagger + G = 0,      A = -i h - (Lambda + G) / 2,      D_ij = <c_j^+ c_i>
         Lambda_ij = sum_m r_m l_mi^* l_mj,      G_ij = sum_m r_m g_mi g_mj^*
 
-    The state is Gaussian, so that `D` holds it all (Wick's theorem). Differentiable to every order.
+    The state is Gaussian, so that `D` holds it all (Wick's theorem).
+    Differentiable to every order. For CPUs, by the eigenvectors of `A`.
 
     Args:
         hamiltonian: `QuadraticFermions` without pairing, or the Hermitian matrix `h`, shape `(sites, sites)`.
@@ -70,22 +71,14 @@ def _solve(system: _Lyapunov) -> Solution:
     found = eig(fixed.drift)
     weights = found.values[:, None] + jnp.conj(found.values)
 
-    def inverse(vectors, inverse, weights):
-        def apply(x):
-            def once(x):
-                return matmul(matmul(vectors, matmul(matmul(inverse, x), dagger(inverse)) / weights), dagger(vectors))
-
-            y = once(x)
-            return y
-
-        return apply
+    def inverse(vectors, inverse):
+        return lambda x: matmul(matmul(vectors, matmul(matmul(inverse, x), dagger(inverse)) / weights), dagger(vectors))
 
     def operator(x):
         return matmul(system.drift, x) + matmul(x, dagger(system.drift))
 
-    forward = inverse(found.vectors, found.inverse, weights)
-    # The transpose in the bilinear form sum_ij x_ij y_ij: Y -> A^T Y + Y A^*.
-    backward = inverse(found.inverse.T, found.vectors.T, weights)
+    forward = inverse(found.vectors, found.inverse)
+    backward = inverse(found.inverse.T, found.vectors.T)  # in sum_ij x_ij y_ij the transpose is Y -> A^T Y + Y A^*
     real = weights.real.dtype
     eps = jnp.finfo(real).eps
     value = jax.lax.custom_linear_solve(

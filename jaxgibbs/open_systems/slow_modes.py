@@ -50,7 +50,7 @@ class Arnoldi(eqx.Module):
 
 
 def slow_modes(generator: AbstractGenerator, count: int = 1, *, method: Dense | Arnoldi | Auto = Auto()) -> SlowModes:
-    """The slowest modes of a generator with one steady state; a second one is a mode of eigenvalue 0.
+    """The slowest modes of a generator with one steady state; a second one is a mode of eigenvalue 0. For CPUs.
 
     By `Dense()` their eigenvalues have first derivatives, NaN where two of them meet; by `Arnoldi()` they have none, and are NaN
     where a solve fails.

@@ -78,5 +78,5 @@ def _solve_on_host(drift, jumps, rates, norm):
     rho = x.reshape(dim, dim)
     rho = (rho + rho.conj().T) / 2
     uniqueness = np.finfo(real).eps * scale * size
-    uniqueness = uniqueness if np.isfinite(uniqueness) else 1.0
+    uniqueness = min(uniqueness, 1.0) if np.isfinite(uniqueness) else 1.0
     return (rho.real + rho.imag).astype(real), np.asarray(uniqueness, real)

@@ -61,7 +61,7 @@ class Dense(AbstractSteadyMethod):
     """Gaussian elimination in the real space of Hermitian matrices: `dim^4` numbers, `dim^6` operations.
 
     For small systems and large batches of them, and for generators so stiff that an iteration gives up. The uniqueness it
-    reports is eps times the condition number of `L + s (1/d) Tr`, by inverse iteration.
+    reports is eps times the condition number of `L + s (1/d) Tr`, by a step of inverse iteration.
     """
 
     def find(self, generator, guess):
@@ -78,11 +78,8 @@ class Dense(AbstractSteadyMethod):
             solution = lu_solve(factors, rate * source)
             solution = solution + lu_solve(factors, rate * source - matrix @ solution)
             probe = jnp.cos(jnp.arange(1, matrix.shape[0] + 1, dtype=matrix.dtype) ** 2)
-            largest = jnp.zeros((), matrix.dtype)
-            for _ in range(3):
-                probe = probe / jnp.linalg.norm(probe)
-                probe = lu_solve(factors, lu_solve(factors, probe), transposed=True)
-                largest = jnp.sqrt(jnp.linalg.norm(probe))
+            probe = lu_solve(factors, lu_solve(factors, probe / jnp.linalg.norm(probe)), transposed=True)
+            largest = jnp.sqrt(jnp.linalg.norm(probe))
             eps = jnp.finfo(matrix.dtype).eps
             return solution.reshape(generator.dim, generator.dim), eps * scales(generator).norm * largest
 
@@ -92,7 +89,7 @@ class Dense(AbstractSteadyMethod):
         given = jnp.all(jnp.isfinite(generator.effective_hamiltonian()))
         found = jnp.where(finite, found, uniform(generator))
         result = RESULTS.where(given, RESULTS.optimal, RESULTS.nonfinite)
-        return Found(found, jnp.where(finite, uniqueness, 1), jnp.ones((), jnp.int32), result)
+        return Found(found, jnp.where(finite, jnp.minimum(uniqueness, 1), 1), jnp.ones((), jnp.int32), result)
 
     def inverse(self, generator):
         leaves, structure = jax.tree_util.tree_flatten(generator)
