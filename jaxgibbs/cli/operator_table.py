@@ -93,7 +93,7 @@ def _from_rows(table: TomlTable) -> np.ndarray:
         matrix = np.asarray(rows, float)
     except (TypeError, ValueError):
         matrix = np.zeros(0)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+    if matrix.ndim != 2 or len(set(matrix.shape)) > 1 or matrix.size == 0:
         raise table.complain(
             "rows", f"must be as many rows as columns of real numbers, [[0, 1], [1, 0]], but is {rows!r}"
         )

@@ -98,6 +98,7 @@ def solve_steady(problem: OpenProblem) -> Answer:
     energies, vectors = map(np.asarray, eigh(problem.hamiltonian.to_dense()))
     state = np.asarray(solution.value) if found else np.full((generator.dim, generator.dim), np.nan, complex)
     between = vectors.conj().T @ state @ vectors
+    populations = np.real(np.diag(between))
     heats = np.asarray(heat_currents(generator, solution.value, problem.hamiltonian)) if found else np.zeros(0)
     currents = dict(zip(map(str, generator.baths), map(float, heats), strict=False))
     report = _balance(problem) if found else None
@@ -107,7 +108,7 @@ def solve_steady(problem: OpenProblem) -> Answer:
         certificate={name: float(value) for name, value in solution.stats.items()} | {"error": float(solution.error)},
         density_matrix=state,
         energies=energies,
-        populations=np.diag(between).real,
+        populations=populations,
         coherence=float(np.max(np.abs(between - np.diag(np.diag(between))), initial=0.0)),
         currents=currents,
         entropy_production=_entropy_production(problem, currents),

@@ -40,7 +40,7 @@ def steady_record(problem: OpenProblem, answer: "Answer") -> dict[str, Any]:
         "temperature_unit": problem.temperature_unit.symbol if problem.temperature_unit else None,
         "levels": {"energy": answer.energies, "population": answer.populations},
         "largest_coherence_between_levels": answer.coherence,
-        "density_matrix": {"real": answer.density_matrix.real, "imaginary": answer.density_matrix.imag},
+        "density_matrix": {"real": np.real(answer.density_matrix), "imaginary": np.imag(answer.density_matrix)},
         "energy_currents": {
             name: {
                 "into the system": current,

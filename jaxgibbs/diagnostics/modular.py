@@ -15,7 +15,7 @@ from jaxtyping import Array, Complex, Float
 
 from jaxgibbs.linalg import Exponential, dagger, matmul, superoperator
 from jaxgibbs.linalg.chains import chain
-from jaxgibbs.open_systems import AbstractGenerator, Lindbladian
+from jaxgibbs.open_systems import AbstractGenerator, Davies, GeneratorSum, Lindbladian
 
 from .reference import ReferenceState
 from .weights import AbstractWeight, between, by_elements
@@ -24,6 +24,7 @@ Matrix = Complex[Array, "dim dim"]
 Super = Complex[Array, "dim_squared dim_squared"]
 
 LARGEST_DIMENSION = 64  # of dense maps, which have dim^4 elements
+LARGEST_COLLECTIVE_DIMENSION = 16  # of a Davies generator, which has up to dim^2 jump operators a coupling
 
 
 class Jumps(eqx.Module):
@@ -90,9 +91,26 @@ def _rotation(basis):
 def form_of(generator: AbstractGenerator) -> Jumps | Maps:
     """The arrays of a generator, so that all generators of one size share their compiled programs."""
     hamiltonian = generator.hamiltonian_matrix()
-    if isinstance(generator, Lindbladian):
-        return _padded(hamiltonian, generator.jump_operators, generator.rates.astype(hamiltonian.real.dtype))
+    jumps = _jumps_of(generator)
+    if jumps is not None:
+        return _padded(hamiltonian, jumps[0].astype(hamiltonian.dtype), jumps[1].astype(hamiltonian.real.dtype))
     return Maps(hamiltonian, superoperator(generator.adjoint_jump_map(), generator.dim, generator.dtype))
+
+
+def _jumps_of(generator: AbstractGenerator) -> tuple[Array, Array] | None:
+    """Jump operators and rates, where the generator has few enough: elements between levels are then known to their rounding."""
+    if isinstance(generator, Lindbladian):
+        return generator.jump_operators, generator.rates
+    if isinstance(generator, Davies) and generator.dim <= LARGEST_COLLECTIVE_DIMENSION:
+        return generator.collective_jumps()
+    if isinstance(generator, GeneratorSum):
+        parts = [_jumps_of(part) for part in generator.parts]
+        found = [part for part in parts if part is not None]
+        if len(found) == len(parts):
+            dtype = jnp.result_type(*(jumps for jumps, _ in found))
+            stacks = [jumps.astype(dtype) for jumps, _ in found]
+            return jnp.concatenate(stacks), jnp.concatenate([rates for _, rates in found])
+    return None
 
 
 def _padded(hamiltonian, jumps, rates) -> Jumps:

@@ -27,8 +27,7 @@ def energy(generator: AbstractGenerator, rho: ArrayLike, hamiltonian: Any = None
         rho: the state, shape `(dim, dim)`.
         hamiltonian: an operator or a Hermitian matrix, what is counted as energy instead.
     """
-    rho = checked_initial(rho, generator)
-    return real_trace(_energy_operator(generator, hamiltonian), rho)
+    return real_trace(_energy_operator(generator, hamiltonian), checked_initial(rho, generator))
 
 
 def heat_currents(generator: AbstractGenerator, rho: ArrayLike, hamiltonian: Any = None) -> Float[Array, " baths"]:
@@ -77,13 +76,12 @@ def work_current(
     if isinstance(generator, AbstractGenerator):
         return jnp.zeros((), checked_initial(rho, generator).real.dtype)
     time = inexact(time)
-    now = generator(time)
-    rho = checked_initial(rho, now)
+    state = checked_initial(rho, generator(time))
 
     def matrix(t):
-        return _energy_operator(generator(t), None if hamiltonian is None else hamiltonian(t)).astype(rho.dtype)
+        return _energy_operator(generator(t), None if hamiltonian is None else hamiltonian(t)).astype(state.dtype)
 
-    return real_trace(jax.jvp(matrix, (time,), (jnp.ones_like(time),))[1], rho)
+    return real_trace(jax.jvp(matrix, (time,), (jnp.ones_like(time),))[1], state)
 
 
 def nonequilibrium_free_energy(hamiltonian: Any, rho: ArrayLike, beta: ArrayLike) -> Scalar:

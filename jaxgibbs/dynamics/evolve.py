@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Complex, Float
 
 from jaxgibbs._errors import check_finite, check_hermitian, is_concrete, nan_unless
 from jaxgibbs._solution import RESULTS, Solution, conclude
@@ -59,13 +59,15 @@ def evolve(
             f"but is `{type(generator).__name__}`."
         )
     driven = not isinstance(generator, AbstractGenerator)
-    times = checked_times(times)
-    now = generator_at(generator, times[0])
+    instants = checked_times(times)
+    now = generator_at(generator, instants[0])
     method = chosen_method(method, now.dim, driven)
-    rho = checked_initial(rho, now)
-    times = times.astype(jnp.finfo(rho.dtype).dtype)
-    equal = not driven and isinstance(method, Propagator) and _equally_spaced(times)
-    path = _driven_path(generator, rho, times, method) if driven else _path(generator, rho, times, method, equal)
+    state = checked_initial(rho, now)
+    instants = instants.astype(jnp.finfo(state.dtype).dtype)
+    equal = not driven and isinstance(method, Propagator) and _equally_spaced(instants)
+    path = (
+        _driven_path(generator, state, instants, method) if driven else _path(generator, state, instants, method, equal)
+    )
     return conclude(Solution(*path), throw)
 
 
@@ -97,7 +99,7 @@ def checked_times(times) -> Float[Array, " times"]:
     return nan_unless(ascending, times)
 
 
-def checked_initial(rho, generator: AbstractGenerator):
+def checked_initial(rho, generator: AbstractGenerator) -> Complex[Array, "dim dim"]:
     """A Hermitian matrix of the space of the generator, in the dtype of the states."""
     rho = inexact(rho)
     if rho.shape != (generator.dim, generator.dim):

@@ -50,8 +50,9 @@ def evolve_by_runge_kutta(
         max_steps=method.max_steps,
         throw=False,
     )
-    reached = jnp.all(jnp.isfinite(solution.ys), axis=(1, 2, 3))
-    states = jnp.where(reached[:, None, None], jax.lax.complex(solution.ys[:, 0], solution.ys[:, 1]), jnp.nan)
+    found = jnp.asarray(solution.ys)
+    reached = jnp.all(jnp.isfinite(found), axis=(1, 2, 3))
+    states = jnp.where(reached[:, None, None], jax.lax.complex(found[:, 0], found[:, 1]), jnp.nan)
     steps = solution.stats["num_accepted_steps"]
     size = absolute * jnp.sqrt(jnp.asarray(start.size, times.dtype)) + relative * jnp.linalg.norm(rho)
     share = (times - times[0]) / jnp.where(times[-1] > times[0], times[-1] - times[0], 1)

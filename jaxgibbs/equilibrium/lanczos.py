@@ -98,5 +98,12 @@ class Lanczos(AbstractMethod):
     def with_sizes(self, sizes: Sizes) -> "Lanczos":
         """The same method with these."""
         return Lanczos(
-            *sizes, self.accuracy, self.distribution, self.key, self.max_probes, self.max_depth, self.max_deflation
+            *sizes,
+            self.accuracy,
+            self.distribution,
+            self.key,
+            self.sharding,
+            self.max_probes,
+            self.max_depth,
+            self.max_deflation,
         )

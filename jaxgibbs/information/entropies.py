@@ -52,12 +52,12 @@ def relative_entropy(rho: Inexact[Array, "dim dim"], sigma: Inexact[Array, "dim 
 
     Reference: Umegaki, Kodai Math. Sem. Rep. 14, 59 (1962).
     """
-    rho, sigma = checked_state("rho", rho), checked_state("sigma", sigma)
-    if rho.matrix.shape != sigma.matrix.shape:
+    first, second = checked_state("rho", rho), checked_state("sigma", sigma)
+    if first.matrix.shape != second.matrix.shape:
         raise ValueError(
-            f"`sigma` must have the shape {rho.matrix.shape} of `rho`, but has shape {sigma.matrix.shape}."
+            f"`sigma` must have the shape {first.matrix.shape} of `rho`, but has shape {second.matrix.shape}."
         )
-    return _compiled_relative(rho, sigma)
+    return _compiled_relative(first, second)
 
 
 @jax.custom_jvp

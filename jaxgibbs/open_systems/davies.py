@@ -91,6 +91,23 @@ class Davies(AbstractGenerator):
         return _rotated(core, vectors)
 
     @eqx.filter_jit
+    def collective_jumps(self) -> tuple[Inexact[Array, "jumps dim dim"], Float[Array, " jumps"]] | None:
+        """The operators `A_a(w)`, stacked, one a coupling and a cluster that it drives, and their rates.
+
+        `None` where the clusters are traced, so that nobody can tell how many there are.
+        """
+        if not is_concrete(self.clusters, self.driven):
+            return None
+        vectors, elements, rates = self._prepared(None, _rates)
+        ids = np.where(np.asarray(self.driven), np.asarray(self.clusters), 0)
+        jumps, sizes = [], []
+        for number in np.unique(ids):
+            mask = jnp.asarray(ids == number)
+            place = tuple(np.argwhere(ids == number)[0])
+            jumps.append(matmul(matmul(vectors, elements * mask), dagger(vectors)))
+            sizes.append(rates[(slice(None), *place)])
+        return jnp.concatenate(jumps), jnp.concatenate(sizes)
+
     def _square(self, bath, function):
         vectors, elements, weights = self._prepared(bath, function)
         core = collective_square(elements, weights, self.clusters, separate=self.separate)
