@@ -160,6 +160,7 @@ def test_slow_modes_by_arnoldi():
             jg.slow_modes(generator, count, method=method)
 
 
+@pytest.mark.slow
 def test_the_mixing_time_of_a_qubit():
     """From the upper state the trace distance is `p e^{-1.3 t}`, with `p = 1 / 1.3` the lower population."""
     upper = np.diag([1.0, 0.0])

@@ -111,7 +111,8 @@ def test_a_driven_two_level_system_and_its_derivatives(method):
     np.testing.assert_allclose(slopes, jax.vmap(jax.grad(excited))(POINTS), atol=1e-9)
 
 
-@pytest.mark.parametrize("method", [Dense(), pytest.param(Krylov(), marks=pytest.mark.slow)], ids=["dense", "krylov"])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [Dense(), Krylov()], ids=["dense", "krylov"])
 def test_the_kernel_of_the_generator_and_derivatives_of_two_orders(method):
     at, read, step = jnp.array([0.3, 0.2]), reading(method), 1e-4
     solution = jg.steady_state(five_levels(at), method)
@@ -173,6 +174,7 @@ def test_a_kerr_resonator():
     np.testing.assert_allclose(near.value, solution.value, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_single_precision():
     generator = jg.Lindbladian(H0.astype(np.complex64), [LADDER.astype(np.float32)], [np.float32(0.7)])
     solution = jg.steady_state(generator, Krylov())
@@ -201,11 +203,13 @@ def test_a_slow_mode_is_no_second_steady_state(rate):
         assert solution.error < 1e-4
 
 
+@pytest.mark.slow
 def test_a_closed_system_has_as_many_steady_states_as_levels():
     with pytest.raises(RuntimeError, match="There are 3 linearly"):
         jg.steady_state(jg.Lindbladian(np.diag([0.0, 0.4, 1.1]), []))
 
 
+@pytest.mark.slow
 def test_steps_that_run_out_and_numbers_that_are_none():
     _, generator = kerr(26, 0.8, 0.7, 1.1, 1.3)
     with pytest.raises(RuntimeError, match="Raise `max_steps`"):
@@ -228,6 +232,7 @@ def test_misuse():
         jg.steady_state(generator, guess=LOWERING)
 
 
+@pytest.mark.slow
 def test_relaxation_ends_where_the_state_leads():
     """Dephasing keeps the populations of the state it starts from; decay does not."""
     start = np.array([[0.7, 0.2 - 0.1j], [0.2 + 0.1j, 0.3]])
