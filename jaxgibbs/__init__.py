@@ -1,4 +1,4 @@
-"""Differentiable quantum statistical mechanics in JAX: Gibbs states, their derivatives and their multipliers."""
+"""Differentiable quantum statistical mechanics in JAX: Gibbs states, their derivatives and their multipliers, open systems."""
 
 from . import baths as baths
 from . import diagnostics as diagnostics
@@ -14,7 +14,7 @@ from . import symmetry as symmetry
 from . import units as units
 from ._solution import RESULTS as RESULTS
 from ._solution import Solution as Solution
-from .diagnostics import detailed_balance as detailed_balance
+from .baths import OhmicBath as OhmicBath
 from .equilibrium import Auto as Auto
 from .equilibrium import Exact as Exact
 from .equilibrium import GeneralizedGibbsState as GeneralizedGibbsState
@@ -40,7 +40,6 @@ from .fitting import fit_chemical_potential as fit_chemical_potential
 from .fitting import fit_expectations as fit_expectations
 from .fitting import fit_model as fit_model
 from .fitting import fit_multipliers as fit_multipliers
-from .baths import OhmicBath as OhmicBath
 from .open_systems import Lindbladian as Lindbladian
 from .open_systems import chen_kastoryano_gilyen as chen_kastoryano_gilyen
 from .open_systems import davies as davies
@@ -50,3 +49,4 @@ from .open_systems import slow_modes as slow_modes
 from .open_systems import spectral_gap as spectral_gap
 from .open_systems import steady_state as steady_state
 from .dynamics import evolve as evolve
+from .diagnostics import detailed_balance as detailed_balance
