@@ -121,7 +121,7 @@ mlir.register_lowering(_defective, mlir.lower_fun(_defective_value, multiple_res
 
 
 def nan_in_reverse(bad: Bool[Array, "*shape"], tangent: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`tangent`; its transpose is NaN where `bad` and the cotangent is not zero."""
+    """`tangent`; its transpose is NaN where `bad`, also for a cotangent 0, to which one-sided derivatives may have cancelled."""
     return _reverse.bind(tangent, jnp.broadcast_to(bad, tangent.shape))
 
 
@@ -134,7 +134,7 @@ def _reverse_jvp(primals, tangents):
 def _reverse_transpose(cotangent, x, bad):
     if isinstance(cotangent, ad.Zero):
         return ad.Zero(x.aval), None
-    return _nan_where.bind(cotangent, bad, transposed=True), None
+    return _nan_where.bind(cotangent, bad, transposed=False), None
 
 
 def _reverse_batch(operands, axes):

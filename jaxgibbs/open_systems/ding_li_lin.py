@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Inexact
@@ -73,7 +74,8 @@ class AnalyticFilter(AbstractFilter):
 
     def __init__(self, amplitude: Callable[[Array], Array], radius: float):
         points = np.linspace(0, 10, 21)
-        right, left = np.asarray(amplitude(jnp.asarray(points))), np.asarray(amplitude(jnp.asarray(-points)))
+        with jax.ensure_compile_time_eval():
+            right, left = (np.asarray(amplitude(jnp.asarray(sign * points))) for sign in (1, -1))
         if (
             np.iscomplexobj(right)
             or not np.all(np.isfinite(right))

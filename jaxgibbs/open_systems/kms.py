@@ -95,7 +95,8 @@ def kms_generator(hamiltonian: Any, couplings: Sequence[Any], beta: Any, baths, 
     hamiltonian = as_operator(hamiltonian)
     matrices = coupling_matrices(couplings, hamiltonian.dim)
     betas = _checked_betas(beta, len(matrices))
-    labels = bath_labels((0,) * len(matrices) if baths is None and jnp.ndim(beta) == 0 else baths, list(betas))
+    shared = not isinstance(beta, list | tuple) and jnp.ndim(beta) == 0
+    labels = bath_labels((0,) * len(matrices) if baths is None and shared else baths, list(betas))
     d = decompose(hamiltonian.to_dense())
     parts = []
     for matrix, one in zip(matrices, betas.astype(d.eigenvalues.dtype), strict=True):

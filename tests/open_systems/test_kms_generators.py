@@ -219,6 +219,7 @@ def test_derivatives_in_every_parameter_are_those_of_finite_differences_through_
     np.testing.assert_allclose(first, expected, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_second_derivatives_through_a_degeneracy_agree_in_all_modes():
     def value(t):
         return reading(MAKERS["Gaussian filter"](np.diag([0.0, 0.0, 1.0]) + t * SPLITTING, t))
