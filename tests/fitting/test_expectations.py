@@ -105,6 +105,7 @@ def test_every_kind_of_charge(charges, observables):
     np.testing.assert_allclose(fit.value, multipliers, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_derivatives_in_data_and_couplings():
     def fitted(data, coupling):
         charges = (Dense(coupling * HAMILTONIAN), Dense(MAGNETISATION))

@@ -29,7 +29,13 @@ def supports(fit, charges, q):
     np.testing.assert_allclose(direction @ q, top, atol=1e-9)
 
 
-@pytest.mark.parametrize("q", [(0.8, 0.6, 0.0), (0.0, 0.0, -1.0), (np.sqrt(0.5), -0.5, 0.5)])
+@pytest.mark.parametrize(
+    "q",
+    [
+        (0.8, 0.6, 0.0),
+        *(pytest.param(q, marks=pytest.mark.slow) for q in ((0.0, 0.0, -1.0), (np.sqrt(0.5), -0.5, 0.5))),
+    ],
+)
 def test_pure_qubit(q):
     fit = limit((X, Y, Z), q)
     supports(fit, (X, Y, Z), q)
@@ -61,6 +67,7 @@ def test_ground_state_of_a_random_hamiltonian():
     np.testing.assert_allclose(fit.stats["density_matrix"], np.outer(vectors[:, 0], vectors[:, 0]), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_state_inside_a_face():
     # The first qubit is pure; the second has multipliers of its own.
     charges, q = (np.kron(Z, ONE), np.kron(ONE, X), np.kron(ONE, Z)), (1.0, 0.3, 0.2)
@@ -84,6 +91,7 @@ def test_a_smooth_boundary_of_charges_that_do_not_commute():
     np.testing.assert_allclose(fit.stats["density_matrix"], np.outer(ground, ground), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_edge_and_corner_of_a_square():
     charges = (Spectrum([0.0, 1.0, 0.0, 1.0]), Spectrum([0.0, 0.0, 1.0, 1.0]))
     edge = limit(charges, (0.3, 0.0))
@@ -161,6 +169,7 @@ class TestDiscAndPoint:
         assert fit_multipliers(self.charges, middle - 1e-6 * self.touch).result == RESULTS.optimal
 
 
+@pytest.mark.slow
 def test_in_the_plane_of_a_face_but_outside_it():
     charges = (np.kron(Z, Z).real, np.kron(Z, ONE).real, np.kron(X, X).real)
     # On the face <ZZ> = -1 the other two are a qubit's Z and X.
@@ -173,6 +182,7 @@ def test_in_the_plane_of_a_face_but_outside_it():
     assert direction @ (-1.0, 0.8, 0.7) > top
 
 
+@pytest.mark.slow
 def test_within_the_tolerance_of_the_boundary_it_is_the_boundary():
     fit = fit_multipliers((X, Z), (0.6, 0.8 + 1e-12))
     assert fit.result == RESULTS.boundary

@@ -47,6 +47,7 @@ def test_third_derivative():
     np.testing.assert_allclose(jax.jit(third)(Q), jax.jacfwd(jax.jacfwd(jax.jacfwd(bloch)))(Q), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_without_jit_and_in_a_batch():
     gradient = jax.grad(lambda q: fit_qubit(q)[0])
     expected = jax.grad(lambda q: bloch(q)[0])
@@ -76,6 +77,7 @@ def test_derivatives_are_nan_where_there_is_no_finite_answer():
     np.testing.assert_array_equal(np.isnan(gradients), [False, True, True])
 
 
+@pytest.mark.slow
 def test_jacobian_is_minus_the_inverse_covariance_and_the_entropy_has_the_multipliers_as_gradient():
     charges = (np.kron(X, X).real, np.kron(Z, np.eye(2)).real, np.kron(X, Z).real)
     targets = jg.generalized_gibbs_state(charges, jnp.array([0.5, -0.3, 0.8])).charge_expectations
@@ -106,6 +108,7 @@ def test_couplings_of_a_charge():
         np.testing.assert_allclose(jax.jit(derivative(fitted))(*at), derivative(exact)(*at), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_couplings_of_a_model_against_finite_differences():
     def fitted(coupling):
         hamiltonian = jg.models.heisenberg_chain(3, coupling=coupling, field=0.4)
@@ -118,6 +121,7 @@ def test_couplings_of_a_model_against_finite_differences():
     np.testing.assert_allclose(second(1.0), (first(1.0 + h) - first(1.0 - h)) / (2 * h), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_reference_state_against_finite_differences():
     def fitted(s):
         omega = jnp.array([[0.6 + s, 0.1], [0.1, 0.4 - s]])

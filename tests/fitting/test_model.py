@@ -177,6 +177,7 @@ def test_derivative_in_the_data():
     np.testing.assert_allclose(second, (first(h) - first(-h)) / (2 * h), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_derivative_in_what_the_prediction_holds():
     """Stretching time by 1 + s divides the rate by it, whether `s` is in a closure or a leaf."""
 

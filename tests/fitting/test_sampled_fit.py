@@ -28,6 +28,7 @@ def fitted(targets):
     return fit_multipliers(CHARGES, targets, method=METHOD, target_covariance=jnp.eye(2), throw=False)
 
 
+@pytest.mark.slow
 def test_it_agrees_with_the_exact_fit_within_its_error():
     targets = state().charge_expectations
     fit = fitted(targets)

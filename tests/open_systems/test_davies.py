@@ -97,7 +97,12 @@ def images(generator, x):
     return generator(x), generator.adjoint(x), [generator.dissipator(x, label) for label in generator.baths]
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+MOST_SYSTEMS = [
+    pytest.param(name, marks=() if name in ("generic", "one state") else pytest.mark.slow) for name in SYSTEMS
+]
+
+
+@pytest.mark.parametrize("name", MOST_SYSTEMS)
 def test_the_generator_is_the_sum_over_clusters(name):
     hamiltonian, couplings = SYSTEMS[name]
     generator = jg.davies(hamiltonian, couplings, baths=("hot", "cold"))
@@ -116,7 +121,7 @@ def test_the_generator_is_the_sum_over_clusters(name):
     np.testing.assert_allclose(parts[1], images(jg.davies(hamiltonian, couplings[1:]), x)[2][0], atol=1e-14)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", MOST_SYSTEMS)
 def test_one_bath_leads_to_its_gibbs_state_and_the_generator_commutes_with_the_free_evolution(name):
     hamiltonian, couplings = SYSTEMS[name]
     generator = jg.davies(hamiltonian, [(operator, HOT) for operator, _ in couplings])
@@ -139,6 +144,7 @@ def test_one_bath_leads_to_its_gibbs_state_and_the_generator_commutes_with_the_f
     np.testing.assert_allclose(np.sum(rates, axis=0), 0, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_large_systems_go_row_by_row(monkeypatch):
     hamiltonian, couplings = SYSTEMS["degenerate"]
     generator = jg.davies(hamiltonian, couplings)
@@ -169,6 +175,7 @@ def test_a_qubit_relaxes_and_dephases_at_the_known_rates():
     )
 
 
+@pytest.mark.slow
 def test_an_oscillator_is_one_collective_jump_each_way_with_the_gap_of_half_its_decay_rate():
     number, frequency = LADDER.T @ LADDER, 1.0
     cold = jg.OhmicBath(np.inf, 0.01, 5.0)
@@ -189,6 +196,7 @@ def test_a_bounded_bath_may_have_any_temperature(beta):
     np.testing.assert_allclose(generator(state), 0, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_at_zero_temperature_nothing_goes_up_and_derivatives_are_exact():
     hamiltonian, couplings = SYSTEMS["generic"]
     _levels, vectors = np.linalg.eigh(hamiltonian)
@@ -263,7 +271,9 @@ def reading(hamiltonian, t):
     return jnp.sum(WEIGHT * generator(STATE)).real
 
 
-@pytest.mark.parametrize("path", [moving, degenerate, pytest.param(equidistant, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "path", [moving, *(pytest.param(path, marks=pytest.mark.slow) for path in (degenerate, equidistant))]
+)
 def test_derivatives_in_forward_mode_are_those_of_finite_differences(path):
     value = jax.jit(lambda t: reading(path(t), t))
     _, first, second = jax.jit(derivatives_of(lambda t: reading(path(t), t), "ff"))(0.2)
@@ -273,6 +283,7 @@ def test_derivatives_in_forward_mode_are_those_of_finite_differences(path):
     np.testing.assert_allclose(second, (-f[0] + 16 * f[1] - 30 * f[2] + 16 * f[3] - f[4]) / (12 * h**2), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_reverse_mode_agrees_with_forward_mode():
     def value(t):
         return reading(moving(t), t)
@@ -292,6 +303,7 @@ def test_the_lamb_shift_has_derivatives():
     np.testing.assert_allclose(slope, (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * h), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_couplings_of_an_operator_have_gradients_unless_they_split_a_cluster():
     """Two qubits: a common field keeps the degeneracy, a field on one of them does not."""
     first, second = np.kron(SZ, np.eye(2)), np.kron(np.eye(2), SZ)
@@ -328,6 +340,7 @@ def test_a_matrix_has_a_gradient_in_reverse_mode_only_where_nothing_splits():
     np.testing.assert_allclose(jax.jvp(value, (split,), (np.eye(5),))[1], 0, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_unequal_shifts_of_one_frequency_are_refused_where_a_coupling_drives_it():
     """Levels 0, 1, 2 with a tilt: both gaps are driven by one operator, or only one of them is."""
 
@@ -345,6 +358,7 @@ def test_unequal_shifts_of_one_frequency_are_refused_where_a_coupling_drives_it(
     assert np.isfinite(slope(single, [0.0, 1.0, 0.0]))
 
 
+@pytest.mark.slow
 def test_a_splitting_in_second_order_has_a_first_derivative_and_no_second():
     def value(t):
         mixing = np.zeros((3, 3))
@@ -357,6 +371,7 @@ def test_a_splitting_in_second_order_has_a_first_derivative_and_no_second():
     assert np.isnan(second)
 
 
+@pytest.mark.slow
 def test_jit_vmap_and_single_precision():
     first, second = (jg.operators.Dense(direction(RNG, 4).astype(np.float32)) for _ in range(2))
     coupling, x = direction(RNG, 4).astype(np.float32), direction(RNG, 4).astype(np.float32)
@@ -380,6 +395,7 @@ def test_jit_vmap_and_single_precision():
 # -- local and global ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_local_generator_may_carry_heat_from_cold_to_hot():
     """Two qubits, weakly coupled: heat of the full Hamiltonian under local jumps breaks the second law (Levy & Kosloff 2014)."""
     raising = np.array([[0.0, 1], [0, 0]])

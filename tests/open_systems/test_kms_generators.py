@@ -153,6 +153,7 @@ def test_narrow_windows_recover_the_davies_generator():
     np.testing.assert_allclose(errors[0] / errors[1], 4, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_a_space_of_one_state_and_infinite_temperature():
     for generator in all_generators(*ONE, 0.8):
         np.testing.assert_allclose(dense(generator), 0, atol=1e-14)
