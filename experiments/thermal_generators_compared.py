@@ -85,7 +85,7 @@ def main(arguments=None) -> int:
         for splitting in (0.0, 0.3):
             _judge_state(report, f"{name}, s = {splitting} J", make(splitting), splitting, name == "Davies")
 
-    splittings = np.geomspace(1e-12, 0.3, 24 if report.quick else 70)
+    splittings = np.geomspace(1e-12, 0.3, 60 if report.quick else 240)
     probes = np.concatenate([[0.0, 1e-10, 1e-8], splittings])
     gaps, changes, rates = {}, {}, {}
     for name, make in makers.items():
@@ -162,7 +162,7 @@ def _draw(figure, splittings, gaps, changes, rates, wide, g) -> None:
     shown = formula < 1.02 * gaps["Chen-Kastoryano-Gilyen"].max() / g
     left.plot(splittings[shown] / g, formula[shown], ":", color=BLACK, label="closed form")
     left.plot(splittings / g, wide / g, "o", ms=4, mfc="none", color=ORANGE, label="Davies, tolerance $(b-a)/2$")
-    left.set(xlabel="splitting $s/g$", ylabel="spectral gap $/g$", ylim=(0, 1.15))
+    left.set(xlabel="splitting $s/g$", ylabel="spectral gap $/g$", ylim=(0, 1.1))
     left.legend(loc="upper left", ncols=1, fontsize=8)
     right.set(xlabel="splitting $s/g$", ylabel=r"$\|D(s)-D(0)\|\,/\,\|D(0)\|$")
     panel_letters((left, right))
