@@ -122,7 +122,7 @@ def main(arguments=None) -> int:
         "Delta = 2: factor for two spins more, worst", factors[np.argmax(np.abs(factors - DECAY))], near=(DECAY, 1e-6)
     )
 
-    with report.figure(8.6, 3.9) as figure:
+    with report.figure(8.6, 5.2) as figure:
         _draw(figure, found, sizes, formula, lengths, free)
     return report.conclude()
 

@@ -117,7 +117,7 @@ def main(arguments=None) -> int:
     reached = [concurrence(np.asarray(rho)) for rho in jax.jit(jax.vmap(steady))(paths[1])]
     report.say(f"concurrence {reached[0]:.3f} -> {reached[-1]:.3f}")
 
-    with report.figure(8.6, 3.9) as figure:
+    with report.figure(8.6, 5.2) as figure:
         _draw(figure, paths, values, reached, (detunings, drives, scan))
     return report.conclude()
 

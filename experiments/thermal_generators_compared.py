@@ -114,7 +114,7 @@ def main(arguments=None) -> int:
     share = distance / (BETA * turning / 2)
     report.hold(f"the same: trace distance to the Gibbs state {share:.3f} beta s", bool(0.1 < share < 0.5))
 
-    with report.figure(8.6, 3.9) as figure:
+    with report.figure(8.6, 5.2) as figure:
         _draw(figure, splittings, gaps, changes, rates, wide[3:], g)
     return report.conclude()
 
