@@ -25,10 +25,13 @@ QUESTIONS = (
     "heisenberg_chain_maxima",
     "onsager",
     "hubbard_rings",
+    "thermal_generators_compared",
+    "boundary_driven_chain",
+    "steady_state_by_design",
 )
 
 
-SLOW = ("heisenberg_chain_maxima", "hubbard_rings")
+SLOW = ("heisenberg_chain_maxima", "hubbard_rings", "thermal_generators_compared", "boundary_driven_chain")
 
 
 @pytest.mark.parametrize(
