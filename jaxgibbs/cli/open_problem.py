@@ -143,7 +143,8 @@ def _davies(document: TomlTable, hamiltonian, couplings, names) -> AbstractGener
         else TomlTable(document.path, {}, document.lines, "generator")
     )
     table.allow(["lamb_shift", "tolerance"])
-    shift = table.entries.get("lamb_shift", True)
+    shifted = not any(isinstance(bath, baths.FlatBath) for _, bath in couplings)  # whose level shift diverges
+    shift = table.entries.get("lamb_shift", shifted)
     if not isinstance(shift, bool):
         raise table.complain("lamb_shift", f"must be true or false, but is {shift!r}")
     tolerance = table.number("tolerance", positive=True) if "tolerance" in table else None

@@ -18,6 +18,8 @@ from jaxtyping import Array, Float, Inexact
 from jaxgibbs._errors import is_concrete
 from jaxgibbs.linalg import dagger, matmul
 
+_LARGEST_CONSTANT = 2**18  # numbers of an index array: larger ones cost time to compile
+
 
 class MatrixJumps(eqx.Module):
     """Jump operators as they are.
@@ -84,11 +86,23 @@ def sum_of_maps(maps: Sequence[Taken | Callable]) -> Callable:
         in_place = sum(in_place[1:], in_place[0])
         parts.append(lambda x: in_place * x)
     if moved:
-        order = jnp.asarray(np.array([each.order for each in moved], np.int32))
-        dim = order.shape[1]
-        places, weights = order[:, :, None] * dim + order[:, None, :], jnp.stack([each.weights for each in moved])
-        parts.append(lambda x: jnp.sum(weights * jnp.take(x.ravel(), places, mode="clip"), axis=0))
+        order = np.array([each.order for each in moved], np.int32)
+        places, weights = _places(order), jnp.stack([each.weights for each in moved])
+        parts.append(lambda x: jnp.sum(weights * jnp.take(x.ravel(), places(), mode="clip"), axis=0))
     return lambda x: functools.reduce(operator.add, (each(x) for each in parts), jnp.zeros_like(x))
+
+
+def _places(order: np.ndarray) -> Callable:
+    """Where in a matrix, row by row, each element is taken from: a constant of the program, unless that would be large."""
+    if order.size * order.shape[1] <= _LARGEST_CONSTANT:
+        constant = order[:, :, None] * order.shape[1] + order[:, None, :]
+        return lambda: constant
+
+    def made():
+        rows = jnp.asarray(order)
+        return rows[:, :, None] * order.shape[1] + rows[:, None, :]
+
+    return made
 
 
 def _weights(rates, elements):

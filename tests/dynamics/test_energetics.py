@@ -133,6 +133,7 @@ def test_local_and_global_heat():
     np.testing.assert_allclose(jnp.sum(production(generator, rest, betas, own)), -betas @ by_own, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_derivatives_against_finite_differences():
     rho = random_state(np.random.default_rng(5), 2)
 
@@ -173,6 +174,7 @@ def driven(t):
     return jg.Lindbladian(field, [LOWERING, RAISING], jnp.stack([0.4 + 0.1 * jnp.sin(t), jnp.asarray(0.1)]))
 
 
+@pytest.mark.slow
 def test_the_laws_along_a_driven_trajectory():
     rho = np.diag([0.3, 0.7])
     solution = jg.dynamics.thermodynamic_balance(driven, rho, np.linspace(0, 4, 5), 1.1, nodes=12)
