@@ -49,7 +49,7 @@ def rates_of(affinity):
 def steady(affinity):
     """Ratio of right to wrong X*, entropy production, affinities and currents of both cycles."""
     rates = rates_of(affinity)
-    populations = diagnostics.stationary_populations(rates)
+    populations = jg.open_systems.stationary_distribution(rates)
     flow = diagnostics.currents(rates, populations)
     return (
         populations[2] / populations[4],

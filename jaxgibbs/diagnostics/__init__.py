@@ -17,7 +17,6 @@ from .currents import cycles_of as cycles_of
 from .currents import effective_temperatures as effective_temperatures
 from .currents import entropy_production as entropy_production
 from .currents import kolmogorov_defect as kolmogorov_defect
-from .currents import stationary_populations as stationary_populations
 from .own_state import OwnState as OwnState
 from .verdict import VERDICTS as VERDICTS
 from .detailed_balance import BalanceReport as BalanceReport

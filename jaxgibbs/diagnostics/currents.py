@@ -3,7 +3,6 @@
 `W_ij` is the rate from state `j` to state `i`; columns sum to zero, and only elements off the diagonal are read.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -49,43 +48,6 @@ def currents(rates: Float[ArrayLike, "dim dim"], populations: Float[ArrayLike, "
     rates = checked_rates(rates)
     flow = rates * _vector("populations", populations, rates)[None, :]
     return flow - flow.T
-
-
-def stationary_populations(rates: Float[ArrayLike, "dim dim"]) -> Float[Array, " dim"]:
-    """The stationary distribution, to full relative accuracy of the smallest population: elimination without subtractions.
-
-    Differentiable. NaN where a state cannot be left for those before it, as where the distribution is not unique.
-
-    Args:
-        rates: `W_ij` from `j` to `i`; the diagonal is not read.
-
-    Raises:
-        ValueError: if `rates` is not square, finite and non-negative off the diagonal.
-
-    Reference: Grassmann, Taksar & Heyman, Oper. Res. 33, 1107 (1985).
-    """
-    rates = checked_rates(rates)
-    dim = rates.shape[0]
-    numbers = jnp.arange(dim)
-
-    def eliminate(w, n):
-        before = (numbers < n).astype(w.dtype)
-        out = jnp.sum(w[:, n] * before)
-        leaving = nan_unless(out > 0, w[:, n] * before / jnp.where(out > 0, out, 1))
-        detour = leaving[:, None] * (w[n, :] * before)[None, :] * (1 - jnp.eye(dim, dtype=w.dtype))
-        return w + detour, (w[n, :] * before, out)
-
-    _, (entering, leaving) = jax.lax.scan(eliminate, rates, numbers[:0:-1])
-
-    def restore(p, step):
-        arrivals, out, n = step
-        return p.at[n].set(jnp.sum(arrivals * p) / jnp.where(out > 0, out, 1)), None
-
-    start = jnp.zeros(dim, rates.dtype).at[0].set(1)
-    order = (entering[::-1], leaving[::-1], numbers[1:])
-    weights, _ = jax.lax.scan(restore, start, order)
-    possible = jnp.all(leaving > 0)
-    return nan_unless(possible, weights / jnp.sum(weights))
 
 
 def cycles_of(rates: Float[ArrayLike, "dim dim"]) -> tuple[Cycle, ...]:

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from jaxgibbs._errors import is_concrete
 from jaxgibbs._solution import RESULTS, Solution
@@ -26,7 +26,7 @@ from jaxgibbs.linalg.traces import jackknife
 from jaxgibbs.operators import AbstractOperator
 
 from ._whitening import Whitening, whiten
-from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED
+from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, Iterate
 
 _MAX_STEPS = 100
 _LONGEST = 4.0  # longest step, in units of 1 + |lam|
@@ -47,21 +47,6 @@ class _Estimate(NamedTuple):
     error: Float[Array, ""]
     systematic: Float[Array, ""]
     covariance: Float[Array, "charges charges"]
-
-
-class _Iterate(NamedTuple):
-    """The accepted point, and the step to try next."""
-
-    point: Float[Array, " charges"]
-    value: Float[Array, ""]
-    residual: Float[Array, " charges"]
-    lowest: Float[Array, ""]
-    inverse: Float[Array, "charges charges"]
-    step: Float[Array, " charges"]
-    length: Float[Array, ""]
-    status: Int[Array, ""]
-    evaluations: Int[Array, ""]
-    steps: Int[Array, ""]
 
 
 def fit_sampled(
@@ -229,12 +214,12 @@ def _inverse_hessian(residuals, offset, whitening: Whitening):
     return matmul(matmul(combinations.T, jnp.linalg.inv(hessian)), combinations)
 
 
-def _minimise(estimate, start, whitening: Whitening, tolerance: float) -> _Iterate:
+def _minimise(estimate, start, whitening: Whitening, tolerance: float) -> Iterate:
     """BFGS with Armijo's rule, from the identity; where the decrease drowns in rounding the gradient decides."""
     dtype, eps = start.dtype, jnp.finfo(start.dtype).eps
     identity = jnp.diag(whitening.independent.astype(dtype))
 
-    def body(at: _Iterate) -> _Iterate:
+    def body(at: Iterate) -> Iterate:
         trial, first = at.point + at.length * at.step, at.evaluations == 0
         there = estimate(trial)
         residual = whitening.combinations @ there.residual
@@ -256,20 +241,20 @@ def _minimise(estimate, start, whitening: Whitening, tolerance: float) -> _Itera
         status = jnp.where(stuck, jnp.where(finite, STALLED, BROKEN), RUNNING)
         status = jnp.where(outside, OUTSIDE, jnp.where(done, CONVERGED, jnp.where(edge, EDGE, status)))
         status = jnp.where(first & ~finite, BROKEN, status).astype(at.status.dtype)
-        new = _Iterate(
+        new = Iterate(
             trial, there.value, residual, there.lowest, inverse, step, length, status, at.evaluations + 1, at.steps + 1
         )
         old = at._replace(length=at.length / 2, status=status, evaluations=at.evaluations + 1)
         chosen = jax.tree_util.tree_map(lambda x, y: jnp.where(accept | outside, x, y).astype(y.dtype), new, old)
         return chosen
 
-    def running(at: _Iterate):
+    def running(at: Iterate):
         return (at.status == RUNNING) & (at.evaluations < _MAX_STEPS)
 
     zero, none = jnp.zeros_like(start), jnp.zeros((), jnp.int32)
     number = jnp.zeros((), dtype)
     running_now = jnp.asarray(RUNNING, jnp.int32)
-    begin = _Iterate(start, number, zero, number, identity, zero, number + 1, running_now, none, none)
+    begin = Iterate(start, number, zero, number, identity, zero, number + 1, running_now, none, none)
     return jax.lax.while_loop(running, body, begin)
 
 

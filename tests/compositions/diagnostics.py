@@ -37,7 +37,7 @@ def rates_of(theta):
 
 def of_rates(theta):
     rates = rates_of(theta)
-    populations = diagnostics.stationary_populations(rates)
+    populations = jg.open_systems.stationary_distribution(rates)
     total = weigh(populations) + weigh(diagnostics.currents(rates, populations))
     total = total + weigh(diagnostics.cycle_affinities(rates, TRIANGLE))
     total = total + diagnostics.kolmogorov_defect(rates, TRIANGLE)
@@ -61,7 +61,6 @@ TABLE = {
             "effective_temperatures",
             "entropy_production",
             "kolmogorov_defect",
-            "stationary_populations",
         )
     ): of_rates,
 }
