@@ -129,6 +129,7 @@ def test_bosons_above_their_lowest_mode_do_not_exist():
     assert np.all(np.isnan(covariance))
 
 
+@pytest.mark.slow
 def test_charges_of_every_structure():
     chain = models.xxz_chain(3, 1.0, 0.4)
     field = models.xxz_chain(3, 0.0, 0.0, field=1.0)

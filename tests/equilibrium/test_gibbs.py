@@ -125,6 +125,7 @@ def test_one_dimension():
 # -- blocks and formats ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_blocks_change_nothing():
     hamiltonian = chain()
     spins = [embed(spin_matrices(0.5)[k], 1, (2,) * 4) for k in range(3)]

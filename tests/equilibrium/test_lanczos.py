@@ -375,6 +375,7 @@ def test_gradients_with_deflation():
         np.testing.assert_allclose(gradient, wanted, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_product_carries_the_errors_of_its_parts():
     chain = models.heisenberg_chain(6)
     method = jg.Lanczos(probes=4, depth=20, accuracy=1e-9)

@@ -18,6 +18,7 @@ def slopes(method, beta):
     return jax.grad(lambda h: jg.log_partition(h, beta, method=method))(CHAIN).couplings["coupling"]
 
 
+@pytest.mark.slow
 def test_it_agrees_with_the_exact_gradient_and_not_with_that_of_the_estimate():
     found = thermal_gradient(CHAIN, 1.3, method=METHOD)
     value, error = found.value.couplings["coupling"], found.error.couplings["coupling"]

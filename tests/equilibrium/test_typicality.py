@@ -41,6 +41,7 @@ def test_one_vector_is_the_exponential_of_its_probe():
     assert np.isnan(states.log_partition_error)
 
 
+@pytest.mark.slow
 def test_random_vectors_are_typical():
     chain = models.heisenberg_chain(8, 1.0, field=0.3)
     states = jg.thermal_pure_states(chain, 1.0, method=jg.Lanczos(probes=8, depth=40))

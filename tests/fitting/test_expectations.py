@@ -54,6 +54,7 @@ def test_covariance_is_made_of_kubo_mori_covariances():
     np.testing.assert_allclose(full.value, fit.value, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_exactly_as_many_data_as_multipliers_is_the_maximum_entropy_fit():
     targets = (-0.5, 0.3)
     fit = fit_expectations(CHARGES, CHARGES, targets, (0.01, 0.02))

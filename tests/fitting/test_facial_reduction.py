@@ -46,6 +46,7 @@ def test_pure_qubit(q):
     assert fit.stats["face_dimension"] == 1
 
 
+@pytest.mark.slow
 def test_degenerate_ground_state_is_the_projector_over_its_degeneracy():
     hamiltonian = np.kron(Z, Z).real
     fit = limit((hamiltonian,), [-1.0])
@@ -102,6 +103,7 @@ def test_edge_and_corner_of_a_square():
     np.testing.assert_allclose(corner.stats["populations"], [0, 1, 0, 0])
 
 
+@pytest.mark.slow
 def test_filled_and_empty_modes():
     charges = [Fermions(row) for row in np.eye(3)]
     fit = limit(charges, (0.3, 1.0, 0.0))

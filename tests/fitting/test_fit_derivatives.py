@@ -95,6 +95,7 @@ def test_jacobian_is_minus_the_inverse_covariance_and_the_entropy_has_the_multip
     np.testing.assert_allclose(jax.jit(jax.hessian(entropy))(targets), -inverse, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_couplings_of_a_charge():
     # <theta Z> = q at lam = -artanh(q / theta) / theta.
     def fitted(theta, q):

@@ -306,6 +306,7 @@ def test_too_few_steps():
     assert np.isfinite(kept.value).all()
 
 
+@pytest.mark.slow
 def test_a_tolerance_below_rounding():
     kept = failure(PAULI, (0.3, 0.2, -0.5), RESULTS.stagnated, method=DualNewton(residual_tolerance=1e-30))
     np.testing.assert_allclose(kept.value, bloch((0.3, 0.2, -0.5)), atol=1e-12)
@@ -315,6 +316,7 @@ def test_bosons_that_no_multiplier_confines():
     failure((Bosons([1.0, -1.0]),), [1.0], RESULTS.nonfinite)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("energy", [40.0, 90.0])
 def test_levels_kept_must_carry_the_answer(energy):
     charge = Spectrum(np.arange(50.0), tail=LadderTail(1.0, 50))
@@ -386,6 +388,7 @@ def test_no_compilation_for_new_values():
 # -- inputs ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-4), (np.complex64, 1e-4)])
 def test_single_precision(dtype, tolerance):
     charges = tuple(jnp.asarray(m, dtype) for m in ((X.real, Z.real) if dtype == np.float32 else PAULI))

@@ -250,6 +250,7 @@ def temporary_bytes(function, *arguments):
     return jax.jit(function).lower(*arguments).compile().memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.slow
 def test_third_derivatives_of_log_z_take_memory_as_the_matrix():
     rng = np.random.default_rng(11)
 

@@ -305,6 +305,7 @@ def test_kubo_mori_map():
 # -- blocks and batches ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_blocks_and_stacks_are_one_matrix():
     rng = np.random.default_rng(8)
     stack, single = np.stack([direction(rng, 2, True) for _ in range(2)]), direction(rng, 3, True)

@@ -242,6 +242,7 @@ def test_the_susceptibility_at_zero_field_survives():
     np.testing.assert_allclose(blocks, matrix, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_every_answer_of_the_state():
     chain = jg.models.heisenberg_chain(6, 1.0, 0.2)
     observable = jg.models.heisenberg_chain(6, 0.0, np.arange(6.0))
