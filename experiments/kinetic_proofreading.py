@@ -98,7 +98,7 @@ def main(arguments=None) -> int:
     slope = jax.jit(jax.grad(lambda a: jnp.log(steady(a)[0])))
     report.expect("d ln(ratio) / dA at the best ratio", abs(slope(affinities[best])), below=0.05)
 
-    with report.figure(8.0, 3.6) as figure:
+    with report.figure(9.2, 5.2) as figure:
         told, cost = figure.subplots(1, 2)
         told.semilogy(affinities, ratio, color=BLUE)
         for height, place, name in (

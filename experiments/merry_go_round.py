@@ -67,7 +67,7 @@ def main(arguments=None) -> int:
     for line in found[-1].explain().splitlines():
         report.say(line)
 
-    with report.figure(8.0, 3.6) as figure:
+    with report.figure(9.2, 5.2) as figure:
         test, flow = figure.subplots(1, 2)
         test.loglog(affinities[1:], residuals[1:, 2], "o-", ms=3.5, color=VERMILION)
         test.loglog(affinities[1:], np.maximum(stationarity[1:], 1e-18), "s", ms=3.5, color=BLUE)

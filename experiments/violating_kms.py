@@ -103,7 +103,7 @@ def main(arguments=None) -> int:
             hidden = (deltas * slopes.mean() < floors[1:] / 10) & (deltas < 1e-10)
             report.hold(f"{name}: none of {hidden.sum()} below the floors is called one", not seen[1:][hidden].any())
 
-    with report.figure(5.6, 4.2) as figure:
+    with report.figure(6.6, 5.2) as figure:
         axes = figure.subplots()
         marks = (("o", 3, BLUE), ("s", 7, GREEN), ("^", 5, VERMILION))
         for (name, (residuals, floors)), (marker, size, color) in zip(curves.items(), marks, strict=True):

@@ -21,6 +21,9 @@ VERDICTS = (
     "truncated",
     "depth_too_small",
     "probes_too_few",
+    "not_unique",
+    "coherent",
+    "oscillating",
 )
 """Names of the members of `RESULTS`, which know their texts alone."""
 
