@@ -214,7 +214,7 @@ def detailed_balance(
         generator: in Lindblad form, of dimension up to 64; above use `diagnostics.estimated_residual`.
         state: a Gibbs state, or a density matrix of shape `(dim, dim)`; with `beta` neither, the own stationary state.
         beta: inverse temperature of a Gibbs state, of either sign, infinite too.
-        hamiltonian: of that Gibbs state; by default that of the generator, which includes Lamb shifts and coherent terms.
+        hamiltonian: of that Gibbs state; by default that of the generator, without Lamb shifts and coherent terms.
         theta: time reversal, `symmetry.Antiunitary`, for detailed balance that includes the Hamiltonian.
         tolerance: the largest residual that counts as balance; `max(1e-10, 100 eps)`.
 
@@ -250,4 +250,4 @@ def _energy(generator, source: Source | None, hamiltonian):
         return as_operator(hamiltonian).to_dense().astype(generator.dtype)
     if source is not None and source.beta is not None:
         return source.matrix
-    return generator.hamiltonian_matrix()
+    return generator.system_hamiltonian()

@@ -78,7 +78,7 @@ def source_of(state, beta, hamiltonian, generator) -> Source | None:
     if state is None and beta is None:
         return None
     if beta is not None:
-        matrix = generator.hamiltonian_matrix() if hamiltonian is None else as_operator(hamiltonian).to_dense()
+        matrix = generator.system_hamiltonian() if hamiltonian is None else as_operator(hamiltonian).to_dense()
         return _checked(Source(matrix.astype(dtype), checked_beta(beta)), dim)
     if hamiltonian is not None:
         raise ValueError(

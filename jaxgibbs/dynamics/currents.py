@@ -23,7 +23,7 @@ def energy(generator: AbstractGenerator, rho: ArrayLike, hamiltonian: Any = None
     """The energy `U = Tr(H rho)`.
 
     Args:
-        generator: gives `H` where `hamiltonian` is not given: everything that acts as a Hamiltonian, Lamb shifts included.
+        generator: gives `H` where `hamiltonian` is not given, without Lamb shifts and coherent terms of the baths.
         rho: the state, shape `(dim, dim)`.
         hamiltonian: an operator or a Hermitian matrix, what is counted as energy instead.
     """
@@ -106,7 +106,7 @@ def nonequilibrium_free_energy(hamiltonian: Any, rho: ArrayLike, beta: ArrayLike
 
 def _energy_operator(generator: AbstractGenerator, hamiltonian: Any):
     if hamiltonian is None:
-        return generator.hamiltonian_matrix()
+        return generator.system_hamiltonian()
     operator = as_operator(hamiltonian)
     if operator.dim != generator.dim:
         raise ValueError(

@@ -70,8 +70,11 @@ class Davies(AbstractGenerator):
         return cluster_frequencies(self.levels, self.clusters, self.driven)
 
     def hamiltonian_matrix(self):
-        matrix = self.hamiltonian.to_dense().astype(self.dtype)
+        matrix = self.system_hamiltonian()
         return matrix + self.lamb_shift_matrix() if self.lamb_shift else matrix
+
+    def system_hamiltonian(self):
+        return self.hamiltonian.to_dense().astype(self.dtype)
 
     def lamb_shift_matrix(self, bath: Hashable | None = None) -> Inexact[Array, "dim dim"]:
         """`sum_w S(w) A(w)^dagger A(w)`, which commutes with the Hamiltonian; of one bath where `bath` is its label."""

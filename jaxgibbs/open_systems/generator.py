@@ -46,6 +46,10 @@ class AbstractGenerator(eqx.Module):
     def hamiltonian_matrix(self) -> Matrix:
         """`H`, the generator of the unitary part, with Lamb shifts."""
 
+    def system_hamiltonian(self) -> Matrix:
+        """What counts as energy: `H` without what the baths add to it, Lamb shifts and coherent terms."""
+        return self.hamiltonian_matrix()
+
     @abc.abstractmethod
     def jump_map(self, bath: Hashable | None = None) -> Callable[[Matrix], Matrix]:
         """`J`, prepared for many calls; of one bath alone where `bath` is its label."""

@@ -64,6 +64,9 @@ class KMSGenerator(AbstractGenerator):
     def hamiltonian_matrix(self):
         return self.hamiltonian.to_dense() + jnp.sum(self.coherent_terms, axis=0)
 
+    def system_hamiltonian(self):
+        return self.hamiltonian.to_dense().astype(self.dtype)
+
     def coherent_matrix(self, bath: Hashable | None = None) -> Complex[Array, "dim dim"]:
         """`B`, all of it or that of one bath."""
         return jnp.sum(self.coherent_terms[self._members(bath)], axis=0)
