@@ -1,20 +1,16 @@
 """Differentiable quantum statistical mechanics in JAX: Gibbs states, their derivatives and their multipliers, open systems."""
 
-from . import baths as baths
-from . import diagnostics as diagnostics
-from . import dynamics as dynamics
+import importlib
+from typing import TYPE_CHECKING
+
 from . import equilibrium as equilibrium
-from . import fitting as fitting
-from . import information as information
 from . import linalg as linalg
 from . import models as models
-from . import open_systems as open_systems
 from . import operators as operators
 from . import symmetry as symmetry
 from . import units as units
 from ._solution import RESULTS as RESULTS
 from ._solution import Solution as Solution
-from .baths import OhmicBath as OhmicBath
 from .equilibrium import Auto as Auto
 from .equilibrium import Exact as Exact
 from .equilibrium import GeneralizedGibbsState as GeneralizedGibbsState
@@ -33,20 +29,70 @@ from .equilibrium import log_partition as log_partition
 from .equilibrium import thermal_pure_states as thermal_pure_states
 from .equilibrium import thermal_spectrum as thermal_spectrum
 from .equilibrium import thermodynamics as thermodynamics
-from .fitting import energy_at_entropy as energy_at_entropy
-from .fitting import entropy_at_energy as entropy_at_energy
-from .fitting import fit_beta as fit_beta
-from .fitting import fit_chemical_potential as fit_chemical_potential
-from .fitting import fit_expectations as fit_expectations
-from .fitting import fit_model as fit_model
-from .fitting import fit_multipliers as fit_multipliers
-from .open_systems import Lindbladian as Lindbladian
-from .open_systems import chen_kastoryano_gilyen as chen_kastoryano_gilyen
-from .open_systems import davies as davies
-from .open_systems import ding_li_lin as ding_li_lin
-from .open_systems import mixing_time as mixing_time
-from .open_systems import slow_modes as slow_modes
-from .open_systems import spectral_gap as spectral_gap
-from .open_systems import steady_state as steady_state
-from .dynamics import evolve as evolve
-from .diagnostics import detailed_balance as detailed_balance
+
+if TYPE_CHECKING:
+    from . import baths as baths
+    from . import diagnostics as diagnostics
+    from . import dynamics as dynamics
+    from . import fitting as fitting
+    from . import information as information
+    from . import open_systems as open_systems
+    from .baths import OhmicBath as OhmicBath
+    from .fitting import energy_at_entropy as energy_at_entropy
+    from .fitting import entropy_at_energy as entropy_at_energy
+    from .fitting import fit_beta as fit_beta
+    from .fitting import fit_chemical_potential as fit_chemical_potential
+    from .fitting import fit_expectations as fit_expectations
+    from .fitting import fit_model as fit_model
+    from .fitting import fit_multipliers as fit_multipliers
+    from .open_systems import Lindbladian as Lindbladian
+    from .open_systems import chen_kastoryano_gilyen as chen_kastoryano_gilyen
+    from .open_systems import davies as davies
+    from .open_systems import ding_li_lin as ding_li_lin
+    from .open_systems import mixing_time as mixing_time
+    from .open_systems import slow_modes as slow_modes
+    from .open_systems import spectral_gap as spectral_gap
+    from .open_systems import steady_state as steady_state
+    from .dynamics import evolve as evolve
+    from .diagnostics import detailed_balance as detailed_balance
+
+# Fits and open systems are loaded at their first use, so that `import jaxgibbs` stays light.
+_LATER = {
+    "baths": "baths",
+    "diagnostics": "diagnostics",
+    "dynamics": "dynamics",
+    "fitting": "fitting",
+    "information": "information",
+    "open_systems": "open_systems",
+    "OhmicBath": "baths",
+    "energy_at_entropy": "fitting",
+    "entropy_at_energy": "fitting",
+    "fit_beta": "fitting",
+    "fit_chemical_potential": "fitting",
+    "fit_expectations": "fitting",
+    "fit_model": "fitting",
+    "fit_multipliers": "fitting",
+    "Lindbladian": "open_systems",
+    "chen_kastoryano_gilyen": "open_systems",
+    "davies": "open_systems",
+    "ding_li_lin": "open_systems",
+    "mixing_time": "open_systems",
+    "slow_modes": "open_systems",
+    "spectral_gap": "open_systems",
+    "steady_state": "open_systems",
+    "evolve": "dynamics",
+    "detailed_balance": "diagnostics",
+}
+
+
+def __getattr__(name: str):
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f".{_LATER[name]}", __name__)
+    value = module if name == _LATER[name] else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -30,7 +30,8 @@ def public_names():
 
     The command line is no part of `import jaxgibbs`; it becomes an attribute when another test imports it.
     """
-    top = {name: item for name, item in vars(jg).items() if not name.startswith("_") and name != "cli"}
+    top = {name: getattr(jg, name) for name in dir(jg) if not name.startswith("_")}
+    top = {name: item for name, item in top.items() if name not in ("cli", "importlib", "TYPE_CHECKING")}
     names = {name for name, item in top.items() if not isinstance(item, types.ModuleType)}
     seen = {id(top[name]) for name in names}
     for area, module in top.items():

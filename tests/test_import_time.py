@@ -34,6 +34,11 @@ def test_importing_computes_nothing():
     assert run("import jaxgibbs, jax; print(jax.config.jax_enable_x64)").strip() == "False"
 
 
+def test_the_number_of_devices_may_be_set_after_the_import():
+    code = "import jaxgibbs, jax; jax.config.update('jax_num_cpu_devices', 3); print(len(jax.devices()))"
+    assert run(code).strip() == "3"
+
+
 @pytest.mark.slow
 def test_import_takes_less_than_a_third_more_than_its_dependencies():
     def seconds(statement):

@@ -14,6 +14,7 @@ from jaxgibbs.operators import as_operator
 from .lanczos import Lanczos
 from .lanczos_spectrum import LanczosSpectrum, lanczos_spectrum
 from .layout import on_every_device
+from .methods import AbstractMethod, Auto
 from .moments import node_distances, without_derivatives
 from .quadrature import over_probes
 from .sandwich import thermal_vectors
@@ -25,7 +26,7 @@ _NO_DERIVATIVES = (
 )
 
 
-def thermal_gradient(hamiltonian, beta: ArrayLike, *, method: Lanczos = Lanczos()) -> Solution:
+def thermal_gradient(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> Solution:
     """`d ln Z / d theta_k = -beta <T_k>` for every coupling, by `<r|e^{-beta H / 2} T_k e^{-beta H / 2}|r>`.
 
     The means of numerator and denominator are those of the exact gradient. It is not the derivative of the estimate of
@@ -35,7 +36,7 @@ def thermal_gradient(hamiltonian, beta: ArrayLike, *, method: Lanczos = Lanczos(
     Args:
         hamiltonian: an operator whose leaves, the couplings, are real.
         beta: inverse temperature, finite, of either sign.
-        method: probes and Krylov spaces.
+        method: a `Lanczos`, for its probes and Krylov spaces; `Auto()` takes its defaults.
 
     Returns:
         `Solution` whose `value` is shaped like the Hamiltonian, as is its `error`, the standard error by the jackknife over
@@ -48,6 +49,7 @@ def thermal_gradient(hamiltonian, beta: ArrayLike, *, method: Lanczos = Lanczos(
         Sugiura & Shimizu, PRL 111, 010401 (2013).
     """
     operator, beta = without_derivatives(_NO_DERIVATIVES, as_operator(hamiltonian), checked_beta(beta))
+    method = Lanczos() if isinstance(method, Auto) else method
     if not isinstance(method, Lanczos):
         raise ValueError(f"`method` must be a `Lanczos`, but is {method!r}.")
     if is_concrete(beta) and np.isinf(np.asarray(beta)):
