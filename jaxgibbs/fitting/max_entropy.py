@@ -19,7 +19,7 @@ from ._dual import Ending, solve_dual
 from ._expectations import expectations
 from ._implicit import implicit_root
 from .facial_reduction import limit_on_boundary
-from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, DualNewton
+from .newton import CONVERGED, EDGE, OUTSIDE, DualNewton, verdict_of
 from .sampled_fit import fit_sampled
 from .uncertainty import multiplier_covariance
 
@@ -191,14 +191,7 @@ def _solve(charges, targets, log_reference, initial, method):
     end = solve_dual(shifted(charges, targets, log_reference), targets, initial, jnp.zeros_like(targets), method)
     status, whole = end.status, end.whitening.independent.all()
     result = RESULTS.where(whole, RESULTS.optimal, RESULTS.dependent)
-    for code, failure in (
-        (EDGE, RESULTS.boundary),
-        (OUTSIDE, RESULTS.infeasible),
-        (STALLED, RESULTS.stagnated),
-        (BROKEN, RESULTS.nonfinite),
-        (RUNNING, RESULTS.max_steps_reached),
-    ):
-        result = RESULTS.where(status == code, failure, result)
+    result = verdict_of(status, result)
     tails = [charge.tail for charge in charges if isinstance(charge, Spectrum) and charge.tail is not None]
     if tails:
         # Levels kept stand for infinitely many: an answer must not need the others, nor may an edge be that of the cut.

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgibbs._solution import RESULTS
+
 from ._charges import AbstractCharges, Moments
 from ._norms import norm
 
@@ -50,6 +52,20 @@ class DualNewton(eqx.Module):
             loose if self.boundary_tolerance is None else self.boundary_tolerance,
             loose if self.dependence_tolerance is None else self.dependence_tolerance,
         )
+
+
+def verdict_of(status: Int[Array, ""], solved: RESULTS) -> RESULTS:
+    """What the status of an iteration means: `solved` where it converged."""
+    result = solved
+    for code, failure in (
+        (EDGE, RESULTS.boundary),
+        (OUTSIDE, RESULTS.infeasible),
+        (STALLED, RESULTS.stagnated),
+        (BROKEN, RESULTS.nonfinite),
+        (RUNNING, RESULTS.max_steps_reached),
+    ):
+        result = RESULTS.where(status == code, failure, result)
+    return result
 
 
 class Iterate(NamedTuple):

@@ -26,7 +26,7 @@ from jaxgibbs.linalg.traces import jackknife
 from jaxgibbs.operators import AbstractOperator
 
 from ._whitening import Whitening, whiten
-from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, Iterate
+from .newton import BROKEN, CONVERGED, EDGE, OUTSIDE, RUNNING, STALLED, Iterate, verdict_of
 
 _MAX_STEPS = 100
 _LONGEST = 4.0  # longest step, in units of 1 + |lam|
@@ -176,14 +176,7 @@ def _solve(charges, targets, initial, target_covariance, method):
     result = RESULTS.where(shallow, RESULTS.depth_too_small, result)
     if method.accuracy is not None:
         result = RESULTS.where(at.error <= method.accuracy, result, RESULTS.probes_too_few)
-    for code, failure in (
-        (EDGE, RESULTS.boundary),
-        (OUTSIDE, RESULTS.infeasible),
-        (STALLED, RESULTS.stagnated),
-        (BROKEN, RESULTS.nonfinite),
-        (RUNNING, RESULTS.max_steps_reached),
-    ):
-        result = RESULTS.where(status == code, failure, result)
+    result = verdict_of(status, result)
     multipliers = whitening.multipliers(end.point)
     size = jnp.linalg.norm(multipliers)
     size = jnp.where(size > 0, size, 1)
