@@ -2,22 +2,19 @@
 
 import pathlib
 import textwrap
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .figures import DATA, INK, MODEL, figure_file, pretty
 from .open_problem import OpenProblem
-
-if TYPE_CHECKING:
-    from .steady import Answer
+from .solve_steady import Answer
 
 COLORS = (DATA, MODEL, "#3c7a3f", "#8a5a00", "#6a3d9a")
 SMALLEST = 1e-12
 """Populations below this are not drawn."""
 
 
-def draw_steady(path: pathlib.Path, problem: OpenProblem, answer: "Answer") -> None:
+def draw_steady(path: pathlib.Path, problem: OpenProblem, answer: Answer) -> None:
     """Populations on a logarithmic axis with the Gibbs state of each bath as a line, and a bar for each current."""
     colors = {name: COLORS[k % len(COLORS)] for k, name in enumerate(answer.currents)}
     with figure_file(path, 8.4, 4.2) as figure:
@@ -27,7 +24,7 @@ def draw_steady(path: pathlib.Path, problem: OpenProblem, answer: "Answer") -> N
         _draw_currents(right, problem, answer, colors)
 
 
-def _draw_populations(axes, problem: OpenProblem, answer: "Answer", colors) -> None:
+def _draw_populations(axes, problem: OpenProblem, answer: Answer, colors) -> None:
     energies = answer.energies - answer.energies[0]
     for name, beta in problem.betas.items():
         if not np.isfinite(beta):
@@ -60,7 +57,7 @@ def _draw_populations(axes, problem: OpenProblem, answer: "Answer", colors) -> N
     axes.legend(fontsize=9)
 
 
-def _draw_currents(axes, problem: OpenProblem, answer: "Answer", colors) -> None:
+def _draw_currents(axes, problem: OpenProblem, answer: Answer, colors) -> None:
     names, values = list(answer.currents), np.array(list(answer.currents.values()))
     axes.bar(np.arange(len(names)), values, width=0.6, color=[colors[name] for name in names])
     axes.axhline(0.0, color=INK, lw=0.8)

@@ -1,6 +1,6 @@
 """What a steady state says: the contents of result.json and the tables on the screen."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rich import box
@@ -12,9 +12,7 @@ from jaxgibbs import units
 
 from .open_problem import OpenProblem
 from .report import versions
-
-if TYPE_CHECKING:
-    from .steady import Answer
+from .solve_steady import Answer
 
 LONGEST_TABLE = 16
 
@@ -26,7 +24,7 @@ def watts(problem: OpenProblem, current: float) -> float | None:
     return current * problem.energy_unit.joules * (problem.energy_unit.joules / units.REDUCED_PLANCK_CONSTANT)
 
 
-def steady_record(problem: OpenProblem, answer: "Answer") -> dict[str, Any]:
+def steady_record(problem: OpenProblem, answer: Answer) -> dict[str, Any]:
     """All that result.json holds."""
     unit = problem.energy_unit.symbol if problem.energy_unit else None
     return {
@@ -57,7 +55,7 @@ def steady_record(problem: OpenProblem, answer: "Answer") -> dict[str, Any]:
     }
 
 
-def print_steady(console: Console, problem: OpenProblem, answer: "Answer") -> None:
+def print_steady(console: Console, problem: OpenProblem, answer: Answer) -> None:
     """Levels with populations, currents, the verdict and the certificate."""
     console.print(f"\n[bold]{escape(problem.title)}[/]")
     if answer.found:
@@ -76,7 +74,7 @@ def print_steady(console: Console, problem: OpenProblem, answer: "Answer") -> No
         console.print(f"note: {escape(problem.note)}")
 
 
-def _levels(problem: OpenProblem, answer: "Answer") -> Table:
+def _levels(problem: OpenProblem, answer: Answer) -> Table:
     """At most so many of the lowest levels, and the temperature between each and the ground level."""
     unit = problem.energy_unit.symbol if problem.energy_unit else ""
     warmth = problem.temperature_unit.symbol if problem.temperature_unit else ""
@@ -91,7 +89,7 @@ def _levels(problem: OpenProblem, answer: "Answer") -> Table:
     return table
 
 
-def _pair_temperature(problem: OpenProblem, answer: "Answer", level: int) -> float:
+def _pair_temperature(problem: OpenProblem, answer: Answer, level: int) -> float:
     """`(E_k - E_0) / ln(p_0 / p_k)`: equal for all levels in equilibrium."""
     gap = answer.energies[level] - answer.energies[0]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -102,7 +100,7 @@ def _pair_temperature(problem: OpenProblem, answer: "Answer", level: int) -> flo
     return units.convert(temperature, problem.energy_unit, problem.temperature_unit)
 
 
-def _currents(problem: OpenProblem, answer: "Answer") -> Table:
+def _currents(problem: OpenProblem, answer: Answer) -> Table:
     unit = f"{problem.energy_unit.symbol}^2 / hbar" if problem.energy_unit else "energy / time"
     warmth = problem.temperature_unit.symbol if problem.temperature_unit else ""
     table = Table(box=box.SIMPLE_HEAD)
