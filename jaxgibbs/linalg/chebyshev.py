@@ -1,9 +1,10 @@
-"""`e^{s H} v` by Chebyshev polynomials: an error that is bounded beforehand, for a spectrum that is bounded beforehand.
+"""`e^{s H} v` and `e^{-iHt} v` by Chebyshev polynomials: errors bounded beforehand, for a spectrum bounded beforehand.
 
 With the spectrum in `[c - w, c + w]` and `b = |s| w`, `e^{s (H - edge)} = sum_n a_n T_n((H - c) / w)`, the edge being the end of
 largest weight, `a_n = (2 - delta_n0) (+-1)^n e^{-b} I_n(b)` with modified Bessel functions (Tal-Ezer & Kosloff 1984). The
 `|a_n|` add up to 1 and `|T_n| <= 1`, so what the terms left out add up to bounds the error, relative to the largest weight.
-About `sqrt(2 b ln(1 / error))` terms are needed where `b` is large.
+About `sqrt(2 b ln(1 / error))` terms are needed where `b` is large. In real time they are `(2 - delta_n0) (-i)^n J_n(|t| w)`, and
+little more than `|t| w` of them are needed.
 """
 
 import math
@@ -13,11 +14,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Complex, Float, Inexact
 
 from .lanczos import lanczos, ritz
 
 _SAFETY = 0.01  # of the width of the spectrum, on either side
+_NOISE = 64  # times eps: what coefficients of a phase add up to that are rounding
 
 
 class Bounds(NamedTuple):
@@ -138,3 +140,45 @@ def exp_product(
     signs = jnp.where(s >= 0, 1, -1) ** jnp.arange(len(coefficients))
     edge = jnp.where(s >= 0, bounds.highest, bounds.lowest)
     return chebyshev_product(product, bounds, vector, signs * coefficients), edge, error
+
+
+def phase_products(
+    product: Callable,
+    bounds: Bounds,
+    vectors: Complex[Array, "vectors dim"],
+    times: Float[Array, " times"],
+    length: int,
+) -> tuple[Complex[Array, "times vectors dim"], Float[Array, ""]]:
+    """`e^{-i (H - c) t} v` at a few times, `c` the middle of the bounds, and what the terms left out add up to.
+
+    As many terms as rounding asks for at the longest time, at most `length`; where that is too few the error says so.
+
+    Args:
+        product: `v -> H v`.
+        bounds: an interval that holds the spectrum.
+        vectors: `v`, each.
+        times: in 1 / energy, of either sign.
+        length: more than `max|t|` times half the width of the bounds, static.
+    """
+    real = times.dtype
+    centre, half = ((bounds.highest + sign * bounds.lowest) / 2 for sign in (1, -1))
+    angles = jnp.pi * jnp.arange(2 * length, dtype=real) / length
+    samples = jnp.exp(-1j * (half * times)[:, None] * jnp.cos(angles))  # their Fourier series is the Chebyshev one
+    coefficients = jnp.fft.fft(samples)[:, : length + 1] / length
+    coefficients = coefficients.at[:, 0].divide(2).astype(vectors.dtype)
+    rest = jnp.cumsum(jnp.max(jnp.abs(coefficients), axis=0)[::-1])[::-1]
+    order = jnp.sum(rest > _NOISE * jnp.finfo(real).eps)
+    inverse = jnp.where(half > 0, 1 / jnp.where(half > 0, half, 1), 0)
+
+    def mapped(vectors):
+        return inverse * (jax.vmap(product)(vectors) - centre * vectors)
+
+    def step(n, carry):
+        before, now, total = carry
+        following = 2 * mapped(now) - before
+        return now, following, total + jnp.multiply.outer(coefficients[:, n], following)
+
+    first = mapped(vectors)
+    total = jnp.multiply.outer(coefficients[:, 0], vectors) + jnp.multiply.outer(coefficients[:, 1], first)
+    total = jax.lax.fori_loop(2, jnp.minimum(order, length), step, (vectors, first, total))[2]
+    return total, jnp.where(half * jnp.max(jnp.abs(times)) < length, rest[jnp.minimum(order, length)], 1)

@@ -156,7 +156,8 @@ def one_variable(value, radius, nodes: Sequence[Array], is_complex: bool, first=
 
     def near(window, center, spread):
         scale = radius(center)
-        close = spread < scale / 4
+        # a center that happens to lie on a singularity, where no radius is one, is told by the radius of an end
+        close = (spread < scale / 4) & (spread < radius(window[0]))
         return close, _contour(value, center, scale / 2, window, close, is_complex)
 
     if first is None:

@@ -115,6 +115,22 @@ def _fermi_pair(x: Array, y: Array) -> Array:
 FERMI = Analytic(_fermi, _fermi_radius, _fermi_pair)
 
 
+def _phase(x: Array) -> Array:
+    return jnp.exp(1j * x)
+
+
+def _phase_pair(x: Array, y: Array) -> Array:
+    """`(e^{ix} - e^{iy}) / (x - y) = i e^{i(x + y)/2} sinc((x - y) / 2)`."""
+    return 1j * jnp.exp(0.5j * (x + y)) * jnp.sinc((x - y) / (2 * jnp.pi))
+
+
+def _phase_radius(x: Array) -> Array:
+    return jnp.full_like(x, 2)  # entire; it changes by a factor e within half of it
+
+
+PHASE = Analytic(_phase, _phase_radius, _phase_pair, is_complex=True)
+
+
 def _bose(x: Array) -> Array:
     """`1 / (e^x - 1)` for `Re x > 0`."""
     return jnp.exp(-x) / -jnp.expm1(-x)
@@ -212,3 +228,26 @@ def _absolute_pair(x: Array, y: Array) -> Array:
 
 
 ABSOLUTE = Analytic(_absolute, _magnitude, _absolute_pair)
+
+
+def _negative_part(x: Array) -> Array:
+    return jnp.where(x.real < 0, -x, 0)
+
+
+def _negative_part_pair(x: Array, y: Array) -> Array:
+    return (_absolute_pair(x, y) - 1) / 2
+
+
+NEGATIVE_PART = Analytic(_negative_part, _magnitude, _negative_part_pair)
+
+
+# -- on the support of a state ---------------------------------------------------------------------------------------
+# Along matrices of constant rank whatever stands for the derivatives of a function at 0 cancels, if it is finite.
+
+
+def _sqrt_pair_on_support(x: Array, y: Array) -> Array:
+    total = jnp.sqrt(x) + jnp.sqrt(y)
+    return jnp.where(total > 0, 1 / jnp.where(total > 0, total, 1), 0)
+
+
+SQUARE_ROOT_ON_SUPPORT = Analytic(jnp.sqrt, _distance_to_zero, _sqrt_pair_on_support)

@@ -91,6 +91,23 @@ def lanczos_basis(
     return _closed(diagonal, off_diagonal, norm), carry[0]
 
 
+def lanczos_overlaps(
+    product: Callable, start: Inexact[Array, " dim"], rows: Inexact[Array, "rows dim"], depth: int
+) -> tuple[Tridiagonal, Inexact[Array, "rows depth"]]:
+    """`lanczos` with the inner products `<row|v_j>` of given vectors with each of its own, of which none is kept."""
+
+    def step(carry, _):
+        before, vector, last, scale = carry
+        residual, diagonal, norm, scale = _advance(product(vector), before, vector, last, scale)
+        return (vector, _over(residual, norm), norm, scale), (diagonal, norm, matmul(rows.conj(), vector))
+
+    vector, norm = _normalised(start)
+    zero = jnp.zeros((), norm.dtype)
+    carry = (jnp.zeros_like(vector), vector, zero, zero)
+    _, (diagonal, off_diagonal, overlaps) = jax.lax.scan(step, carry, None, length=depth)
+    return _closed(diagonal, off_diagonal, norm), overlaps.T
+
+
 def krylov_combinations(
     product: Callable,
     start: Inexact[Array, " dim"],

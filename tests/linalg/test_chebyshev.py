@@ -1,4 +1,4 @@
-"""Chebyshev expansions of the exponential against SciPy's Bessel functions and dense matrices."""
+"""Chebyshev expansions of the exponential, in imaginary and real time, against SciPy's Bessel functions and dense matrices."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,14 @@ import scipy.linalg
 import scipy.special
 
 from jaxgibbs.linalg import random_sphere
-from jaxgibbs.linalg.chebyshev import Bounds, exp_coefficients, exp_product, needed_order, spectral_bounds
+from jaxgibbs.linalg.chebyshev import (
+    Bounds,
+    exp_coefficients,
+    exp_product,
+    needed_order,
+    phase_products,
+    spectral_bounds,
+)
 
 EPS = np.finfo(float).eps
 
@@ -65,3 +72,15 @@ def test_the_exponential_within_its_error_bound(s):
         assert edge == (bounds.highest if s >= 0 else bounds.lowest)
         assert np.linalg.norm(found - reference) <= error * np.linalg.norm(vector) + 1e-12
     assert error < 1e-12
+
+
+@pytest.mark.slow
+def test_phases_and_those_of_too_few_terms():
+    levels = jnp.linspace(-1.0, 1.0, 5)
+    start = jnp.ones((1, 5), complex)
+    for length, known in ((32, True), (8, False)):
+        found, error = phase_products(
+            lambda v: levels * v, Bounds(levels[0], levels[-1]), start, jnp.array([9.0]), length
+        )
+        assert (float(error) < 1e-12) == known
+        assert bool(np.max(np.abs(found[0, 0] - np.exp(-9j * levels))) < 1e-12) == known

@@ -264,3 +264,15 @@ def test_complex_function_of_one_variable():
     found = evaluate(Analytic(imaginary_exponential, unit_radius, is_complex=True), nodes)
     reference = [complex(helpers.divided_difference(lambda x: mpmath.exp(1j * x), row)) for row in nodes]
     np.testing.assert_allclose(found, reference, rtol=tolerance(2, float))
+
+
+@pytest.mark.parametrize(
+    "function", [functions.SIGN, functions.ABSOLUTE, functions.NEGATIVE_PART, functions.cumulant(2, bosonic=True)]
+)
+def test_nodes_on_both_sides_of_a_singularity(function):
+    """Also where the center of the nodes lies on it to the last digit, as for levels `-e` and `e`."""
+    nodes = np.array([[-0.1, 0.1, 0.03], [0.05, -0.1, 0.1], [-1e-3, 1e-3, 2e-4], [-0.1, 0.1, 3.0], [-0.02, 0.01, 0.02]])
+    values = np.array(jax.jit(function.value)(nodes))
+    (x, y, z), (f, g, h) = nodes.T, values.T
+    expected = ((h - g) / (z - y) - (g - f) / (y - x)) / (z - x)
+    np.testing.assert_allclose(evaluate(function, nodes), expected, rtol=1e-11, atol=1e-11)

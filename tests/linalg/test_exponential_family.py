@@ -59,7 +59,7 @@ def backward_error(order, s, norm):
     ("modes", "is_complex"),
     [
         ("rrrr", False),
-        ("frfr", True),
+        pytest.param("frfr", True, marks=pytest.mark.slow),
         pytest.param("ffff", True, marks=pytest.mark.slow),
         pytest.param("rfrf", False, marks=pytest.mark.slow),
         pytest.param("rrrr", True, marks=pytest.mark.slow),
@@ -186,8 +186,8 @@ def mixed_references(k):
 @pytest.mark.parametrize(
     "name",
     [
-        "entropy",
         "heat_capacity",
+        pytest.param("entropy", marks=pytest.mark.slow),
         pytest.param("mean", marks=pytest.mark.slow),
         pytest.param("log_trace", marks=pytest.mark.slow),
         pytest.param("variance", marks=pytest.mark.slow),
@@ -257,7 +257,8 @@ def test_gibbs_matrix(is_complex, modes):
             assert abs(table[a, b, k] - expected) <= tolerance, (a, b)
 
 
-@pytest.mark.parametrize("is_complex", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("is_complex", [False, True])
 def test_kubo_mori_covariance_is_the_hessian(is_complex):
     """K and its derivative in s, H and the observables, against third derivatives of `ln Tr exp(s H + y X + z Z)`."""
     rng, s = np.random.default_rng(6), -1.3
