@@ -10,6 +10,11 @@ from .lattices import triangular_lattice as triangular_lattice
 from .clusters import spin_dimer as spin_dimer
 from .collective import lipkin_meshkov_glick as lipkin_meshkov_glick
 from .collective import p_spin as p_spin
+from .complete_graphs import blume_capel as blume_capel
+from .complete_graphs import p_spin_spectrum as p_spin_spectrum
+from .electrons import anderson_impurity as anderson_impurity
+from .electrons import hydrogen_molecule as hydrogen_molecule
+from .electrons import molecule as molecule
 from .fermions import fermi_hubbard as fermi_hubbard
 from .fermions import interacting_kitaev_chain as interacting_kitaev_chain
 from .fermions import t_v_chain as t_v_chain
@@ -26,6 +31,7 @@ from .light_matter import dicke as dicke
 from .light_matter import jaynes_cummings as jaynes_cummings
 from .light_matter import rabi as rabi
 from .light_matter import spin_boson as spin_boson
+from .molecules import diatomic as diatomic
 from .molecules import nuclear_spin_weights as nuclear_spin_weights
 from .molecules import rotor as rotor
 from .oscillators import oscillator as oscillator
@@ -37,6 +43,12 @@ from .spectra import hydrogen as hydrogen
 from .spectra import level_scheme as level_scheme
 from .spectra import logarithmic_spectrum as logarithmic_spectrum
 from .spectra import power_law as power_law
+from .spin_cluster import MINUS_J as MINUS_J
+from .spin_cluster import MINUS_TWO_J as MINUS_TWO_J
+from .spin_cluster import PLUS_J as PLUS_J
+from .spin_cluster import PLUS_TWO_J as PLUS_TWO_J
+from .spin_cluster import ExchangeConvention as ExchangeConvention
+from .spin_cluster import SpinCluster as SpinCluster
 from .spin_lattices import heisenberg as heisenberg
 from .spin_lattices import transverse_ising as transverse_ising
 from .spin_lattices import xxz as xxz
@@ -48,3 +60,5 @@ from .spins import transverse_ising_chain as transverse_ising_chain
 from .spins import two_level as two_level
 from .spins import xx_chain as xx_chain
 from .spins import xxz_chain as xxz_chain
+from .wells import double_well as double_well
+from .wells import morse as morse

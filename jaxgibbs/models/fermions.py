@@ -50,14 +50,14 @@ def fermi_hubbard(
     up_and_down = [(i, sites + i) for i in range(sites)]
 
     def hops(bond):
-        return tuple(string for first in (0, sites) for string in _hop(first + bond[0], first + bond[1], -1.0))
+        return tuple(string for first in (0, sites) for string in hop(first + bond[0], first + bond[1], -1.0))
 
     parts = _on_bonds(lattice, "hopping", hopping, hops)
-    parts["interaction"] = Part(interaction, tuple(_both_filled(*modes) for modes in up_and_down))
+    parts["interaction"] = Part(interaction, tuple(both_filled(*modes) for modes in up_and_down))
     parts["chemical_potential"] = Part(
-        chemical_potential, tuple(_filled(u, -1.0) + _filled(d, -1.0) for u, d in up_and_down)
+        chemical_potential, tuple(filled(u, -1.0) + filled(d, -1.0) for u, d in up_and_down)
     )
-    parts["field"] = Part(field, tuple(_filled(u, -0.5) + _filled(d, 0.5) for u, d in up_and_down))
+    parts["field"] = Part(field, tuple(filled(u, -0.5) + filled(d, 0.5) for u, d in up_and_down))
     both = [(*order, *(sites + i for i in order)) for order in lattice.permutations]
     exchange = (
         *range(sites, 2 * sites),
@@ -86,9 +86,9 @@ def t_v_chain(
         periodic: whether the last site is joined to the first, as fermions; needs three sites.
     """
     lattice = chain_lattice(sites, periodic=periodic)
-    parts = _on_bonds(lattice, "hopping", hopping, lambda bond: _hop(bond[0], bond[1], -1.0))
-    parts |= _on_bonds(lattice, "interaction", interaction, lambda bond: _both_filled(bond[0], bond[1]))
-    parts["chemical_potential"] = Part(chemical_potential, tuple(_filled(i, -1.0) for i in range(lattice.sites)))
+    parts = _on_bonds(lattice, "hopping", hopping, lambda bond: hop(bond[0], bond[1], -1.0))
+    parts |= _on_bonds(lattice, "interaction", interaction, lambda bond: both_filled(bond[0], bond[1]))
+    parts["chemical_potential"] = Part(chemical_potential, tuple(filled(i, -1.0) for i in range(lattice.sites)))
     return spin_half_sum(lattice.sites, parts, mode_permutations=lattice.permutations)
 
 
@@ -115,10 +115,10 @@ def interacting_kitaev_chain(
         periodic: whether the last site is joined to the first, as fermions; needs three sites.
     """
     lattice = chain_lattice(sites, periodic=periodic)
-    parts = _on_bonds(lattice, "hopping", hopping, lambda bond: _hop(bond[0], bond[1], -1.0))
+    parts = _on_bonds(lattice, "hopping", hopping, lambda bond: hop(bond[0], bond[1], -1.0))
     parts |= _on_bonds(lattice, "pairing", pairing, lambda bond: _pair(bond[0], bond[1], 1.0))
-    parts |= _on_bonds(lattice, "interaction", interaction, lambda bond: _both_filled(bond[0], bond[1]))
-    parts["chemical_potential"] = Part(chemical_potential, tuple(_filled(i, -1.0) for i in range(lattice.sites)))
+    parts |= _on_bonds(lattice, "interaction", interaction, lambda bond: both_filled(bond[0], bond[1]))
+    parts["chemical_potential"] = Part(chemical_potential, tuple(filled(i, -1.0) for i in range(lattice.sites)))
     return spin_half_sum(lattice.sites, parts, mode_permutations=lattice.permutations)
 
 
@@ -136,7 +136,7 @@ def _between(i: int, j: int, letter: str) -> tuple[str, tuple[int, ...]]:
     return letter + "Z" * (last - first - 1) + letter, tuple(range(first, last + 1))
 
 
-def _hop(i, j, weight):
+def hop(i, j, weight):
     """`weight (c_i^+ c_j + h.c.)`, the same in either order."""
     return tuple((*_between(i, j, letter), weight / 2) for letter in "XY")
 
@@ -147,11 +147,11 @@ def _pair(i, j, weight):
     return ((*_between(i, j, "X"), -sign / 2), (*_between(i, j, "Y"), sign / 2))
 
 
-def _filled(i, weight):
+def filled(i, weight):
     """`weight n_i`."""
     return (("1", (i,), weight / 2), ("Z", (i,), -weight / 2))
 
 
-def _both_filled(i, j):
+def both_filled(i, j):
     """`n_i n_j`."""
     return (("1", (i,), 0.25), ("Z", (i,), -0.25), ("Z", (j,), -0.25), ("ZZ", (i, j), 0.25))

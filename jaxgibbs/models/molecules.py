@@ -1,12 +1,15 @@
-"""Rotating molecules and the weights their nuclear spins give to the rotational levels."""
+"""Molecules that rotate and vibrate, and the weights that nuclear spins give to rotational levels."""
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
+from jaxgibbs.operators.kronecker import KroneckerSum
 from jaxgibbs.operators.local import spin_dimension, whole_number
 from jaxgibbs.operators.spectrum import Spectrum
 from jaxgibbs.operators.tails import RotorTail
+
+from .oscillators import oscillator
 
 
 def rotor(
@@ -41,6 +44,27 @@ def rotor(
     degeneracies = weights[j % 2] * (2 * j + 1)
     return Spectrum(
         tail.rotational_constant * jnp.asarray(j * (j + 1), dtype), jnp.asarray(np.log(degeneracies), dtype), tail=tail
+    )
+
+
+def diatomic(
+    rotational_constant: ArrayLike, vibrational_quantum: ArrayLike, *, even_weight: float = 1.0, odd_weight: float = 1.0
+) -> KroneckerSum:
+    """Rigid rotor and harmonic oscillator, `E = B j (j + 1) + w (n + 1/2)`: the internal partition function of a diatomic.
+
+    Args:
+        rotational_constant: `B`, positive, an energy.
+        vibrational_quantum: `w`, positive, an energy.
+        even_weight: nuclear-spin weight of even `j`, as of `rotor`.
+        odd_weight: that of odd `j`.
+
+    Reference: McQuarrie (1976), Statistical Mechanics, chapter 6.
+    """
+    return KroneckerSum(
+        (
+            rotor(rotational_constant, even_weight=even_weight, odd_weight=odd_weight, levels=512),
+            oscillator(vibrational_quantum),
+        )
     )
 
 

@@ -6,6 +6,7 @@ all couplings and under every transformation. In the usual basis it is the conse
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Inexact
@@ -130,6 +131,11 @@ def _term_blocks(operator: TermSum, structure: BlockStructure):
     for index, (chosen, block, row, column) in zip(
         structure.indices, _positions(operator.terms, structure), strict=True
     ):
-        zeros = jnp.zeros((*index.shape, index.shape[1]), operator.dtype)
-        blocks.append(zeros.at[block, row, column].add(weighted[chosen]))
+        blocks.append(_scattered(weighted, chosen, block, row, column, (*index.shape, index.shape[1])))
     return tuple(blocks)
+
+
+@functools.partial(jax.jit, static_argnames="shape")
+def _scattered(weighted, chosen, block, row, column, shape):
+    """One program a stack where it is called outside of others."""
+    return jnp.zeros(shape, weighted.dtype).at[block, row, column].add(weighted[chosen])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Inexact
@@ -58,6 +59,7 @@ def checked_matrix(name: str, matrix: Any) -> Inexact[Array, "dim dim"]:
     return matrix
 
 
+@jax.jit
 def hermitian_or_nan(matrix: Inexact[Array, "dim dim"]) -> Inexact[Array, "dim dim"]:
     """The Hermitian part of a matrix that is Hermitian up to rounding, NaN for others: the check that a trace allows."""
     value = jax.lax.stop_gradient(matrix)
@@ -69,7 +71,16 @@ def hermitian_or_nan(matrix: Inexact[Array, "dim dim"]) -> Inexact[Array, "dim d
 
 
 def as_operator(operator) -> AbstractOperator:
-    """`operator` itself, or a plain Hermitian matrix wrapped in `Dense`."""
+    """`operator` itself, or a plain Hermitian matrix wrapped in `Dense`.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if isinstance(operator, eqx.Module) and not isinstance(operator, AbstractOperator):
+        part = "; pass its `hamiltonian`" if hasattr(operator, "hamiltonian") else ""
+        raise ValueError(
+            f"An operator or a Hermitian matrix must be given, but this is a `{type(operator).__name__}`{part}."
+        )
     return operator if isinstance(operator, AbstractOperator) else Dense(operator)
 
 

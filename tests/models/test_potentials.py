@@ -181,6 +181,11 @@ def test_the_logarithmic_well_has_a_critical_temperature():
         (lambda: particle_in_potential(lambda x: 1j * x, beta=1.0), ValueError, "`potential` must return real"),
         (lambda: particle_in_potential(lambda x: x[:3], beta=1.0), ValueError, "`potential` must return real"),
         (lambda: particle_in_potential(lambda x: x**2, beta=np.ones(2)), ValueError, "`beta` must have shape"),
+        (
+            lambda: jg.log_partition(particle_in_potential(lambda x: x**2, beta=1.0), 1.0),
+            ValueError,
+            "this is a `Particle`; pass its `hamiltonian`",
+        ),
         (lambda: particle_in_potential(lambda x: x**2 * np.nan, beta=1.0), ValueError, "is NaN everywhere"),
         (
             lambda: jax.jit(lambda m: particle_in_potential(lambda x: x**2, m, beta=1.0).hamiltonian.matrix)(1.0),
