@@ -10,10 +10,13 @@ import math
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Inexact
+
+from jaxgibbs.operators.base import inexact
 
 from .base import AbstractBath, Frequency, emission, real_scalar
 from .correlations import in_the_strip, ray_integral
+from .quadrature import over_frequencies
 
 
 class AbstractBosonicBath(AbstractBath):
@@ -31,6 +34,25 @@ class AbstractBosonicBath(AbstractBath):
     def rate(self, frequency: ArrayLike) -> Frequency:
         frequency = jnp.asarray(frequency)
         return 2 * self.density_over_frequency(frequency) * emission(frequency, self.beta)
+
+    def damping_kernel(self, z: ArrayLike) -> Inexact[Array, "*shape"]:
+        """`K(z) = (2 / pi) int_0^inf J(w) / w z / (w^2 + z^2) dw` for `Re z > 0`: the friction `m g(z)` that a mass `m` feels.
+
+        It is the Laplace transform of the memory in `m x'' + int_0^t K(t - s) x'(s) ds + ... = force`; `z K(z)` tends to
+        twice the reorganisation energy for large `z`.
+
+        Args:
+            z: real or complex with positive real part, any shape, a frequency.
+        """
+        z = inexact(z)
+        nodes, weights = over_frequencies(self)
+        folded = weights * self.density_over_frequency(nodes)
+        return 2 / jnp.pi * jnp.sum(folded * z[..., None] / (nodes**2 + z[..., None] ** 2), axis=-1)
+
+    def reorganisation_energy(self) -> Float[Array, ""]:
+        """`Q = (1 / pi) int_0^inf J(w) / w dw`: what the bath gains by following a coupling `X = 1`."""
+        nodes, weights = over_frequencies(self)
+        return jnp.sum(weights * self.density_over_frequency(nodes)) / jnp.pi
 
 
 class OhmicBath(AbstractBosonicBath):

@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from jaxgibbs.operators.base import inexact
+
 from .base import real_scalar
 from .bosonic import AbstractBosonicBath
 from .correlations import in_the_strip, lowered_by, raised_by, ray_integral
@@ -37,6 +39,12 @@ class DrudeLorentzBath(AbstractBosonicBath):
 
     def density_over_frequency(self, frequency):
         return 2 * self.reorganisation / self.cutoff / (1 + (frequency / self.cutoff) ** 2)
+
+    def damping_kernel(self, z):
+        return 2 * self.reorganisation / (self.cutoff + inexact(z))
+
+    def reorganisation_energy(self):
+        return self.reorganisation
 
     def correlation(self, time):
         def evaluate(t):
@@ -83,6 +91,13 @@ class UnderdampedBath(AbstractBosonicBath):
     def density_over_frequency(self, frequency):
         x, g = frequency / self.frequency, self.damping / self.frequency
         return 2 * self.reorganisation * g / self.frequency / ((x**2 - 1) ** 2 + (g * x) ** 2)
+
+    def damping_kernel(self, z):
+        z = inexact(z)
+        return 2 * self.reorganisation * (z + self.damping) / (z * (z + self.damping) + self.frequency**2)
+
+    def reorganisation_energy(self):
+        return self.reorganisation
 
     def correlation(self, time):
         # The pole `w_1 - i G / 2` lies between the ray and the real axis where its angle is below that of the ray, which

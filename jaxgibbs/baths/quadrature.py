@@ -19,6 +19,26 @@ def half_line(dtype) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
     return _within_range(*_half_line(), dtype)
 
 
+def planck_line(dtype) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
+    """Nodes and weights of `int_0^inf f(t) / (e^{2 pi t} - 1) dt`, of Abel's and Plana's formula, for `f(0) = 0`."""
+    nodes, weights = _half_line()
+    kept = 2 * np.pi * nodes < 45  # the rest is below rounding
+    return _within_range(nodes[kept], weights[kept] / np.expm1(2 * np.pi * nodes[kept]), dtype)
+
+
+def over_frequencies(bath) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
+    """Nodes and weights of `int_0^inf f(w) dw` for `f` that changes on the scale of a bath and at its landmarks."""
+    scale = jnp.asarray(bath.scale)
+    cuts = jnp.sort(jnp.stack([jnp.zeros_like(scale), *(jnp.asarray(x, scale.dtype) for x in bath.landmarks)]))
+    tail, tail_weights = half_line(scale.dtype)
+    parts = [(cuts[-1] + scale * tail, scale * tail_weights)]
+    nodes, weights = unit_interval(scale.dtype)
+    for k in range(len(bath.landmarks)):
+        width = cuts[k + 1] - cuts[k]
+        parts.append((cuts[k] + width * nodes, width * weights))
+    return jnp.concatenate([x for x, _ in parts]), jnp.concatenate([w for _, w in parts])
+
+
 def _within_range(nodes, weights, dtype):
     """Without the nodes whose fifth powers, which derivatives contain, overflow or underflow; what they carry is below rounding."""
     smallest = float(np.finfo(dtype).tiny) ** 0.22

@@ -208,6 +208,7 @@ def test_correlations_obey_the_kms_condition_in_time(name):
         bath.correlation(0.5j)
 
 
+@pytest.mark.slow
 def test_the_rate_is_the_transform_of_the_correlation():
     bath, times = OhmicBath(1.3, 0.1, 5.0), np.linspace(-60, 60, 24001)
     values = bath.correlation(times)
@@ -218,6 +219,7 @@ def test_the_rate_is_the_transform_of_the_correlation():
     assert abs(damped) < 1e-12
 
 
+@pytest.mark.slow
 def test_a_table_reproduces_what_it_was_made_of_and_measures_its_own_violation():
     bath, ohmic = table(1.3), OhmicBath(1.3, 0.1, 5.0)
     w = np.array([0.0, 0.31, -2.77, 4.1, 24.9])
