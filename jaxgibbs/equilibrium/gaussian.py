@@ -135,7 +135,7 @@ class GaussianSpectrum(AbstractThermalSpectrum):
         doubled = self.operator.paired
         matrices = jnp.stack([(o.nambu() if doubled else o.matrix).to_dense() for o in operators])
         matrices = self._to_core(matrices)
-        block = self._one_block()
+        block = self.one_block()
         (nodes,) = mode_sums.exponents(beta, (block,))
         one = functools.partial(
             chain,
@@ -236,7 +236,8 @@ class GaussianSpectrum(AbstractThermalSpectrum):
         right = jax.vmap(lambda m: jax.scipy.linalg.solve_triangular(factor, dagger(m), lower=True))(left)
         return dagger(right)
 
-    def _one_block(self) -> Decomposition:
+    def one_block(self) -> Decomposition:
+        """The decomposition of the whole matrix, put together from its blocks."""
         blocks = tuple(block.with_eigenvectors() for block in self.blocks)
         return blocks[0] if self.structure is None else _merged(blocks, self.structure)
 

@@ -75,7 +75,7 @@ class LanczosSpectrum(AbstractThermalSpectrum):
         nodes = refined(operator, nodes, self.asked, accuracy, -float(now))
         return LanczosSpectrum(self.operator, nodes, self.asked, self.chosen)
 
-    def _check(self, beta):
+    def check_beta(self, beta):
         """Refuse infinite `beta` where no levels were deflated; under a trace the answer is NaN."""
         if is_concrete(beta, self.nodes) and np.isinf(np.asarray(beta)) and not self.nodes.reaches(-jnp.asarray(beta)):
             raise ValueError(
@@ -83,14 +83,14 @@ class LanczosSpectrum(AbstractThermalSpectrum):
                 "pass `Lanczos(deflation=4)`, which finds the extreme levels."
             )
 
-    def _s(self, beta):
+    def s_of(self, beta):
         """`-beta` in the precision of the nodes; infinite only where levels at that edge were deflated."""
         s = -jnp.asarray(beta, self.nodes.values.dtype)
         beyond = jnp.isinf(s) & ~self.nodes.reaches(jax.lax.stop_gradient(s))
         return jnp.where(beyond, jnp.nan, s)
 
     def _answer(self, function, powers: int, beta):
-        self._check(beta)
+        self.check_beta(beta)
         return self._of_totals(function, powers, beta)
 
     @eqx.filter_jit
@@ -101,7 +101,7 @@ class LanczosSpectrum(AbstractThermalSpectrum):
         return self._cast(smooth_inside(answer, s))
 
     def _moments(self, powers, beta) -> tuple[Array, Moments]:
-        s = self._s(beta)
+        s = self.s_of(beta)
         return s, moments(powers, s, self.operator, self.nodes)
 
     def log_partition(self, beta):
@@ -132,21 +132,21 @@ class LanczosSpectrum(AbstractThermalSpectrum):
         def lowest(b):
             return jnp.zeros_like(b)
 
-        beta, dtype = -self._s(beta), jnp.finfo(self.operator.dtype).dtype
+        beta, dtype = -self.s_of(beta), jnp.finfo(self.operator.dtype).dtype
         return renyi(log_shifted, self.entropy, np.log(self.dim), lowest, beta, order).astype(dtype)
 
     def expectation(self, beta, observable):
         """`Tr(rho A)` by `<r|e^{-beta H / 2} A e^{-beta H / 2}|r>`; each call runs the recurrence once more."""
-        self._check(beta)
+        self.check_beta(beta)
         return self._expectation(beta, self._observable(observable))
 
     @eqx.filter_jit
     def _expectation(self, beta, observable):
         top, bottom = self._pair(beta, observable)
-        return self._cast(smooth_inside(top.total() / bottom.total()[0], self._s(beta)))
+        return self._cast(smooth_inside(top.total() / bottom.total()[0], self.s_of(beta)))
 
     def expectation_error(self, beta, observable):
-        self._check(beta)
+        self.check_beta(beta)
         return self._expectation_error(beta, self._observable(observable))
 
     @eqx.filter_jit
@@ -212,7 +212,7 @@ class LanczosSpectrum(AbstractThermalSpectrum):
     def systematic_error(self, beta):
         """How much the answers change when the Krylov space is smaller by a sixth."""
         nodes = shortened(self.nodes)
-        s = self._s(jax.lax.stop_gradient(beta))
+        s = self.s_of(jax.lax.stop_gradient(beta))
         both = [
             _every(s, reference(s, n), moments(3, s, jax.lax.stop_gradient(self.operator), n).total())
             for n in jax.lax.stop_gradient((self.nodes, nodes))
@@ -230,7 +230,7 @@ class LanczosSpectrum(AbstractThermalSpectrum):
         few = jnp.asarray(False) if accuracy is None else ~(error <= allowed)
         result = RESULTS.where(few, RESULTS.probes_too_few, RESULTS.optimal)
         result = RESULTS.where(systematic <= allowed, result, RESULTS.depth_too_small)
-        at_edge = RESULTS.where(self.nodes.is_complete(self._s(beta)), RESULTS.optimal, RESULTS.depth_too_small)
+        at_edge = RESULTS.where(self.nodes.is_complete(self.s_of(beta)), RESULTS.optimal, RESULTS.depth_too_small)
         return RESULTS.where(jnp.isinf(beta), at_edge, result)
 
     def explain(self):

@@ -31,7 +31,7 @@ _AT_ONCE = 4  # times the probes there are: of few the spread is not known well
 _MARGIN = 1.2  # in the number of probes, for what is not known of their spread
 
 
-def _check_memory(operator: AbstractOperator, method: Lanczos, vectors: int) -> None:
+def check_memory(operator: AbstractOperator, method: Lanczos, vectors: int) -> None:
     """Refuse what cannot fit, before the compiler does without saying what would."""
     dim = operator.dim
     needed, most = vectors * largest_part(dim, method.sharding) * operator.dtype.itemsize, _memory()
@@ -73,7 +73,7 @@ def drawn(operator: AbstractOperator, method: Lanczos, sizes: Sizes) -> Nodes:
     operator = jax.lax.stop_gradient(operator)
     lowest, highest = (min(count, operator.dim // 2) for count in sizes.deflation)
     checked_layout(method.sharding, operator.dim)
-    _check_memory(operator, method, peak_vectors(lowest + highest))
+    check_memory(operator, method, peak_vectors(lowest + highest))
     levels = no_levels(operator)
     if lowest + highest:
         levels = _levels(operator, method, (1,) * lowest + (-1,) * highest, levels)
@@ -176,7 +176,7 @@ def _needed(probes: int, ratio: float, most: int) -> int:
 def _deflated(operator, nodes: Nodes, method: Lanczos, sizes: Sizes, end: int, more: int) -> tuple[Nodes, Sizes]:
     counts = list(sizes.deflation)
     counts[end] += more
-    _check_memory(operator, method, peak_vectors(sum(counts)))
+    check_memory(operator, method, peak_vectors(sum(counts)))
     levels = _levels(operator, method, (1 - 2 * end,) * more, nodes.levels)
     # Begun anew with few: what is left is less, and its spread is not that of the whole.
     sizes = Sizes(first_sizes(method, True).probes, sizes.depth, (counts[0], counts[1]))

@@ -96,7 +96,7 @@ class AbstractThermalSpectrum(eqx.Module):
         return RESULTS.optimal
 
     def _no_errors(self, beta) -> Thermodynamics:
-        dtype = jax.eval_shape(self.energy, beta).dtype
+        dtype = jax.eval_shape(lambda: self.energy(beta)).dtype
         return Thermodynamics(*[jnp.zeros((), dtype)] * 5)
 
     def at(self, beta: ArrayLike) -> "GibbsState":

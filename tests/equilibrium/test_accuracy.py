@@ -16,6 +16,7 @@ def hot():
     return jg.gibbs_state(CHAIN, HOT, method=jg.Lanczos(accuracy=0.02))
 
 
+@pytest.mark.slow
 def test_probes_are_added_until_the_error_is_small_enough(hot):
     exact = jg.gibbs_state(CHAIN, HOT, method=jg.Exact())
     assert hot.result == jg.RESULTS.optimal

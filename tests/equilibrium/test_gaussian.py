@@ -220,7 +220,8 @@ def boson_matrix(one_body, pairing):
     return full[np.ix_(kept, kept)]
 
 
-@pytest.mark.parametrize("squeezed", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("squeezed", [True, False])
 def test_bosons_are_their_truncated_fock_space(squeezed):
     pairing = SQUEEZING if squeezed else 0 * SQUEEZING
     h = QuadraticBosons(FREQUENCIES, pairing) if squeezed else QuadraticBosons(FREQUENCIES)

@@ -79,6 +79,7 @@ ENERGIES = np.array([-0.4, 0.3, 0.9])
 BETA, MU = 1.3, -0.7
 
 
+@pytest.mark.slow
 def test_fermi_dirac_from_the_fock_space():
     annihilate = [fermion_annihilation(k, 3) for k in range(3)]
     numbers = [c.conj().T @ c for c in annihilate]

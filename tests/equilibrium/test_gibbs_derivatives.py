@@ -39,6 +39,7 @@ def test_heat_capacity_is_the_second_derivative(hamiltonian):
         assert abs(second(beta) - own(beta)) <= 1e-10 * max(float(own(beta)), 1e-6)
 
 
+@pytest.mark.slow
 def test_derivatives_are_nan_at_infinite_beta_in_either_mode():
     functions = (jg.log_partition, jg.energy, jg.entropy, jg.heat_capacity, jg.free_energy)
     # One function at a time: in one Jacobian the zero cotangent of one times the NaN of another hides what each returns.

@@ -191,6 +191,7 @@ def test_gradients_are_those_of_the_estimate(name):
     np.testing.assert_allclose(gradient @ DIRECTION, expected, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_forward_mode_and_derivatives_in_beta():
     quantity, slope = of_couplings("log_partition")
     _, forward = jax.jvp(quantity, (COUPLINGS,), (DIRECTION,))
@@ -330,6 +331,7 @@ def test_what_it_cannot_answer_is_refused_with_a_remedy(ask, remedy):
 # -- deflation ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_deflation_makes_zero_temperature_exact_and_keeps_entropies_positive():
     hamiltonian = models.heisenberg_chain(6, 1.0, field=0.3)
     levels = np.linalg.eigvalsh(hamiltonian.to_dense())
