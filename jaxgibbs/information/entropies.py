@@ -66,14 +66,15 @@ def _entropy(rho: Decomposition) -> Scalar:
     return -jnp.sum(p * jnp.log(jnp.where(p > 0, p, 1)))
 
 
-def _entropy_by_matrices(matrix, rho: Decomposition):
+def entropy_by_matrices(matrix, rho: Decomposition):
+    """The entropy of `rho` as a function of `matrix`, which equals it and carries derivatives."""
     return -jnp.trace(matrix_function(X_LOG_X, _moved(rho, matrix))).real
 
 
 @_entropy.defjvp
 def _entropy_jvp(primals, tangents):
     (rho,), (d_rho,) = primals, tangents
-    _, slope = jax.jvp(lambda m: _entropy_by_matrices(m, rho), (rho.matrix,), (d_rho.matrix,))
+    _, slope = jax.jvp(lambda m: entropy_by_matrices(m, rho), (rho.matrix,), (d_rho.matrix,))
     return _entropy(rho), slope
 
 
@@ -102,7 +103,7 @@ def _relative_jvp(primals, tangents):
 
     def by_matrices(a, b):
         crossed = real_trace(a, matrix_function(LOGARITHM, _moved(sigma, b)))
-        return -_entropy_by_matrices(a, rho) - crossed + jnp.trace(b - a).real
+        return -entropy_by_matrices(a, rho) - crossed + jnp.trace(b - a).real
 
     value = _relative(rho, sigma)
     _, slope = jax.jvp(by_matrices, (rho.matrix, sigma.matrix), (d_rho.matrix, d_sigma.matrix))

@@ -51,8 +51,34 @@ def rounding_of(matrix: Inexact[Array, "dim dim"], vectors: Inexact[Array, "dim 
 
 def populations(state: Decomposition) -> Float[Array, " dim"]:
     """The eigenvalues, with what rounding makes of 0 set to 0."""
-    size = jnp.abs(state.eigenvalues)
-    return jnp.where(size <= rounding_of(state.matrix, state.vectors), 0, size)
+    return jnp.abs(_cleared(state, 0.0))
+
+
+def supported(state: Decomposition) -> Decomposition:
+    """The state with eigenvalues that are 0 outside its support, as `without_rounding` finds it: for functions finite at 0."""
+    return Decomposition(state.matrix, jnp.abs(_cleared(state, _turning(state))), state.vectors)
+
+
+def without_rounding(matrix: Decomposition) -> Decomposition:
+    """A Hermitian matrix with eigenvalues 0, of either sign, where rounding of its elements or of its eigenvectors makes them.
+
+    Derivatives divide by differences of eigenvalues, so that 1e-33 in place of 0 is not harmless.
+    """
+    return Decomposition(matrix.matrix, _cleared(matrix, _turning(matrix)), matrix.vectors)
+
+
+def _turning(matrix: Decomposition) -> Float[Array, ""]:
+    """What errors of the eigenvectors make of an eigenvalue 0: their square, of the largest."""
+    scale = jnp.max(jnp.abs(matrix.eigenvalues))
+    return (64 * matrix.dim * jnp.finfo(scale.dtype).eps) ** 2 * scale
+
+
+def _cleared(matrix: Decomposition, floor) -> Float[Array, " dim"]:
+    # an eigensolver's errors are on the scale of the largest eigenvalue; those of `<v|matrix|v>` on that of what is summed there
+    constant = jax.lax.stop_gradient(matrix.matrix)
+    values = on_diagonal(matrix.vectors, constant)
+    values = jnp.where(jnp.abs(values) <= rounding_of(constant, matrix.vectors) + floor, 0, values)
+    return jnp.where(jnp.isnan(matrix.eigenvalues), jnp.nan, values)
 
 
 def floored(state: Decomposition) -> Decomposition:
