@@ -90,11 +90,12 @@ def _rotation(basis):
 
 def form_of(generator: AbstractGenerator) -> Jumps | Maps:
     """The arrays of a generator, so that all generators of one size share their compiled programs."""
-    hamiltonian = generator.hamiltonian_matrix()
+    prepared = generator.prepared()
+    hamiltonian = prepared.hamiltonian_matrix()
     jumps = _jumps_of(generator)
     if jumps is not None:
         return _padded(hamiltonian, jumps[0].astype(hamiltonian.dtype), jumps[1].astype(hamiltonian.real.dtype))
-    return Maps(hamiltonian, superoperator(generator.adjoint_jump_map(), generator.dim, generator.dtype))
+    return Maps(hamiltonian, superoperator(prepared.adjoint_jump_map(), generator.dim, generator.dtype))
 
 
 def _jumps_of(generator: AbstractGenerator) -> tuple[Array, Array] | None:

@@ -1,7 +1,6 @@
 """The stationary state of a generator itself, and what it looks like: a Gibbs state, of which Hamiltonian, or driven."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float
 
@@ -40,12 +39,11 @@ class OwnState(eqx.Module):
 
 def own_state(form: Jumps | Maps, hamiltonian: Complex[Array, "dim dim"], theta=None) -> OwnState:
     """Find the stationary state, measure the generator against it, and fit it by a Gibbs state of `hamiltonian`."""
-    basis, inside, sigma, noise, unique, is_exact = _stationary(form, hamiltonian)
+    basis, inside, sigma, state, rates, noise, unique, is_exact = _stationary(form, hamiltonian)
     measurement = measure(inside, Source(sigma, None, noise), None if theta is None else _turned(theta, basis))
     beta, misfit, floor = _fitted(hamiltonian, basis, measurement, is_exact)
-    rates = _level_rates(inside)
     return OwnState(
-        matmul(matmul(basis, sigma), dagger(basis)),
+        state,
         unique,
         basis,
         jnp.diagonal(sigma).real,
@@ -66,7 +64,9 @@ def _stationary(form, hamiltonian):
     _, basis, is_exact = eigenbasis(hamiltonian)
     inside = form.rotated(basis, is_exact)
     sigma, noise, unique = steady_state(inside)
-    return basis, inside, sigma, noise, unique, is_exact
+    state = matmul(matmul(basis, sigma), dagger(basis))
+    rates = rates_of(inside.in_basis(jnp.eye(len(basis), dtype=basis.dtype), jnp.ones((), bool))[0])
+    return basis, inside, sigma, state, rates, noise, unique, is_exact
 
 
 def steady_state(form: Jumps | Maps):
@@ -115,9 +115,3 @@ def _fitted(hamiltonian, basis, measurement: Measurement, is_exact):
     distance = jnp.sqrt(jnp.sum(misfit.real**2 + misfit.imag**2))
     floor = noise + 64 * jnp.finfo(target.dtype).eps * (1 + jnp.abs(jnp.where(flat, 0, beta)) * jnp.sqrt(below))
     return beta, distance / jnp.where(size > 0, size, 1), floor / jnp.where(size > noise, size, noise)
-
-
-@jax.jit
-def _level_rates(form):
-    one = jnp.eye(form.hamiltonian.shape[-1], dtype=form.hamiltonian.dtype)
-    return rates_of(form.in_basis(one, jnp.ones((), bool))[0])

@@ -114,6 +114,7 @@ def _density_matrix(state: Any) -> Array:
     return rho
 
 
+@eqx.filter_jit
 def reference_state(source: Source) -> ReferenceState:
     """Diagonalise, and say what is known: works under every transformation."""
     values, vectors, is_exact = eigenbasis(source.matrix)

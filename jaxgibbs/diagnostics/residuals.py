@@ -79,10 +79,14 @@ def reversed_generator(matrix, theta_in_basis):
     return between(reverse, matrix, reverse)
 
 
-@eqx.filter_jit
 def measure(form: Jumps | Maps, source: Source, theta: Complex[Array, "dim dim"] | None) -> Measurement:
     """Residuals against a state, and their floors."""
-    reference = reference_state(source)
+    return _measured(form, reference_state(source), theta)
+
+
+@eqx.filter_jit
+def _measured(form, reference: ReferenceState, theta) -> Measurement:
+    """One program for states of every origin."""
     here = pieces(form, reference, reference.basis)
     weighted_pairs = [[weighted(w, reference, m) for m in (here.dissipative, here.full)] for w in WEIGHTS]
     squares, full = (jnp.stack([asymmetry(pair[k]) for pair in weighted_pairs]) for k in (0, 1))

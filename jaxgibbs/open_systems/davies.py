@@ -15,7 +15,7 @@ from jaxgibbs.linalg import dagger, decompose, matmul
 from jaxgibbs.operators import AbstractOperator, as_operator
 
 from .bohr import bohr_clusters, cluster_frequencies, eigenbasis
-from .collective import collective_map, collective_square
+from .collective import CollectiveGenerator, CollectiveJumps
 from .couplings import bath_labels, coupling_matrices
 from .generator import AbstractGenerator
 from .secular import breaks_kms, check_secular
@@ -78,22 +78,22 @@ class Davies(AbstractGenerator):
 
     def lamb_shift_matrix(self, bath: Hashable | None = None) -> Inexact[Array, "dim dim"]:
         """`sum_w S(w) A(w)^dagger A(w)`, which commutes with the Hamiltonian; of one bath where `bath` is its label."""
-        return self._square(bath, _shifts)
+        return self._weighted(_shifts).square(bath)
 
     def decay_matrix(self, bath=None):
-        return self._square(bath, _rates)
+        return self._weighted(_rates).square(bath)
 
     def jump_map(self, bath=None):
-        vectors, elements, rates = self._prepared(bath, _rates)
-        core = collective_map(elements, rates, self.clusters, separate=self.separate)
-        return _rotated(core, vectors)
+        return self._weighted(_rates).jump_map(bath)
 
     def adjoint_jump_map(self, bath=None):
-        vectors, elements, rates = self._prepared(bath, _rates)
-        core = collective_map(dagger(elements), jnp.swapaxes(rates, 1, 2), self.clusters.T, separate=self.separate)
-        return _rotated(core, vectors)
+        return self._weighted(_rates).adjoint_jump_map(bath)
 
     @eqx.filter_jit
+    def prepared(self):
+        jumps = self._weighted(_rates)
+        return CollectiveGenerator(self.hamiltonian_matrix(), self.system_hamiltonian(), jumps.square(), jumps)
+
     def collective_jumps(self) -> tuple[Inexact[Array, "jumps dim dim"], Float[Array, " jumps"]] | None:
         """The operators `A_a(w)`, stacked, one a coupling and a cluster that it drives, and their rates.
 
@@ -101,30 +101,19 @@ class Davies(AbstractGenerator):
         """
         if not is_concrete(self.clusters, self.driven):
             return None
-        vectors, elements, rates = self._prepared(None, _rates)
-        ids = np.where(np.asarray(self.driven), np.asarray(self.clusters), 0)
-        jumps, sizes = [], []
-        for number in np.unique(ids):
-            mask = jnp.asarray(ids == number)
-            place = tuple(np.argwhere(ids == number)[0])
-            jumps.append(matmul(matmul(vectors, elements * mask), dagger(vectors)))
-            sizes.append(rates[(slice(None), *place)])
-        return jnp.concatenate(jumps), jnp.concatenate(sizes)
-
-    def _square(self, bath, function):
-        vectors, elements, weights = self._prepared(bath, function)
-        core = collective_square(elements, weights, self.clusters, separate=self.separate)
-        return matmul(matmul(vectors, core), dagger(vectors))
+        numbers = np.where(np.asarray(self.driven), np.asarray(self.clusters), 0)
+        found, places = np.unique(numbers, return_index=True)
+        return _split(self.prepared().jumps, numbers == found[:, None, None], places)
 
     @eqx.filter_jit
-    def _prepared(self, bath, function):
-        """Eigenvectors, and of the couplings of `bath` the elements between them and `function` of the frequencies."""
-        self.check_bath(bath)
-        members = [k for k, label in enumerate(self.bath_of_coupling) if bath is None or label == bath]
+    def _weighted(self, function) -> CollectiveJumps:
+        """The couplings between eigenstates, with `function` of the frequencies as weights."""
         vectors, frequencies = self.eigenvectors.astype(self.dtype), self.frequencies
-        elements = matmul(matmul(dagger(vectors), self.couplings[np.array(members)].astype(self.dtype)), vectors)
-        weights = jnp.stack([function(self.reservoirs[k], frequencies, self.driven) for k in members])
-        return vectors, elements, weights.astype(frequencies.dtype)
+        elements = matmul(matmul(dagger(vectors), self.couplings.astype(self.dtype)), vectors)
+        weights = jnp.stack([function(bath, frequencies, self.driven) for bath in self.reservoirs])
+        return CollectiveJumps(
+            vectors, elements, weights.astype(frequencies.dtype), self.clusters, self.bath_of_coupling, self.separate
+        )
 
 
 def davies(
@@ -171,7 +160,7 @@ def davies(
         hamiltonian, matrices, reservoirs, levels, vectors, clusters, any_driven, labels, lamb_shift, separate
     )
     if lamb_shift:
-        jax.eval_shape(generator.lamb_shift_matrix)  # raises for a bath that has none
+        jax.eval_shape(lambda: generator.lamb_shift_matrix())  # raises for a bath that has none
     if is_concrete(levels, strengths, reservoirs):
         check_secular(generator, np.asarray(driven), np.asarray(strengths), float(width))
     return generator
@@ -208,6 +197,15 @@ def _analysed(matrix, couplings, tolerance):
     return d.eigenvalues, d.vectors, tolerance, bohr_clusters(d.eigenvalues, tolerance), driven, sizes
 
 
+@jax.jit
+def _split(jumps: CollectiveJumps, members, places):
+    """One jump operator for each coupling and cluster, and its rate, read at one of the places of its elements."""
+    vectors, dim = jumps.vectors, jumps.vectors.shape[-1]
+    inside = (jumps.elements[:, None] * members).reshape(-1, dim, dim)
+    rates = jumps.weights.reshape(len(jumps.weights), -1)[:, places]
+    return matmul(matmul(vectors, inside), dagger(vectors)), rates.ravel()
+
+
 def _rates(bath, frequencies, driven):
     """`gamma(w)`, NaN where it is negative or breaks the KMS condition, and 0 where nothing drives what has no value."""
     rates = bath.rate(frequencies)
@@ -218,10 +216,3 @@ def _rates(bath, frequencies, driven):
 def _shifts(bath, frequencies, driven):
     shifts = bath.lamb_shift(frequencies)
     return jnp.where(driven | jnp.isfinite(shifts), shifts, 0)
-
-
-def _rotated(core, vectors):
-    adjoint = dagger(vectors)
-    return lambda x: matmul(
-        matmul(vectors, core(matmul(matmul(adjoint, x.astype(jnp.result_type(x, vectors))), vectors))), adjoint
-    )

@@ -62,6 +62,10 @@ class AbstractGenerator(eqx.Module):
     def decay_matrix(self, bath: Hashable | None = None) -> Matrix:
         """`J^+(1) = sum_k r_k L_k^dagger L_k`: what the no-jump evolution loses."""
 
+    def prepared(self) -> "AbstractGenerator":
+        """The same `L`, with what takes long to compute or to compile, such as rates of baths, as arrays."""
+        return self
+
     def effective_hamiltonian(self) -> Matrix:
         """`H_eff = H - (i / 2) J^+(1)`, not Hermitian: its eigenvalues are energies minus half widths times i."""
         return self.hamiltonian_matrix() - 0.5j * self.decay_matrix()
@@ -138,8 +142,7 @@ class AbstractGenerator(eqx.Module):
 
     def check_bath(self, bath: Hashable | None) -> None:
         """Raise `ValueError` unless `bath` is `None` or the label of one of `baths`."""
-        if bath is not None and bath not in self.baths:
-            raise ValueError(f"`bath` must be one of {self.baths}, but is {bath!r}.")
+        check_label(bath, self.baths)
 
     def _matrix(self, name: str, matrix) -> Matrix:
         matrix = jnp.asarray(matrix)
@@ -149,3 +152,9 @@ class AbstractGenerator(eqx.Module):
                 "map over a batch with `jax.vmap`."
             )
         return matrix.astype(jnp.result_type(matrix.dtype, self.dtype))
+
+
+def check_label(bath: Hashable | None, baths: tuple[Hashable, ...]) -> None:
+    """Raise `ValueError` unless `bath` is `None` or one of `baths`."""
+    if bath is not None and bath not in baths:
+        raise ValueError(f"`bath` must be one of {baths}, but is {bath!r}.")

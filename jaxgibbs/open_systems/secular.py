@@ -2,6 +2,7 @@
 
 import warnings
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -34,7 +35,9 @@ def check_secular(generator, driven: np.ndarray, strengths: np.ndarray, toleranc
     frequencies = np.asarray(generator.frequencies)
     fastest = 0.0
     for number, bath in enumerate(generator.reservoirs):
-        rates = np.asarray(bath.rate(frequencies))
+        rates = np.asarray(_rate(bath, frequencies))
+        if not np.all(np.isfinite(rates)):
+            rates = np.asarray(bath.rate(frequencies))  # raises where the bath itself knows what is wrong
         used = driven[number]
         _check_rates(number, rates, frequencies, used)
         if np.any(breaks_kms(rates, frequencies, np.asarray(bath.beta)) & used):
@@ -53,6 +56,11 @@ def check_secular(generator, driven: np.ndarray, strengths: np.ndarray, toleranc
             "`chen_kastoryano_gilyen`, which does without it.",
             stacklevel=4,
         )
+
+
+@eqx.filter_jit
+def _rate(bath, frequencies):
+    return bath.rate(frequencies)
 
 
 def _check_rates(number: int, rates: np.ndarray, frequencies: np.ndarray, used: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """The state that open dynamics leads to, with a certificate, and its derivatives by the implicit function theorem."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -57,6 +58,7 @@ def steady_state(
         raise ValueError(f"`generator` must be a generator such as `Lindbladian`, but is `{type(generator).__name__}`.")
     chosen = choose(method, generator)
     start = None if guess is None else _checked_guess(guess, generator)
+    generator = generator.prepared()
     solution = _solve(chosen, generator, start)
     if throw and is_concrete(solution, generator) and generator.dim <= LARGEST_DENSE_DIMENSION:
         _check_unique(solution, generator)
@@ -128,16 +130,27 @@ def _attached_jvp(method, primals, tangents):
 
 def solve_shifted(method: AbstractSteadyMethod, generator: AbstractGenerator, right_hand_side: Float[Array, "dim dim"]):
     """`(L + s (1/d) Tr)^-1 b` in real form, differentiable to every order, forward and reverse, in all arguments."""
+    return shifted_solver(method, generator)(right_hand_side)
+
+
+def shifted_solver(
+    method: AbstractSteadyMethod, generator: AbstractGenerator
+) -> Callable[[Float[Array, "dim dim"]], Float[Array, "dim dim"]]:
+    """`b -> (L + s (1/d) Tr)^-1 b` as `solve_shifted`, prepared for several `b`; `s` is `scales(generator).rate`."""
     fixed = jax.lax.stop_gradient(generator)
     inverse = method.inverse(fixed)
     rate, source = scales(fixed).rate, uniform(generator)
     apply = real_map(generator)
-    return jax.lax.custom_linear_solve(
-        lambda x: apply(x) + rate * source * jnp.trace(x),
-        right_hand_side,
-        solve=lambda _, b: inverse.apply(b),
-        transpose_solve=lambda _, b: inverse.transposed(b),
-    )
+
+    def solve(right_hand_side):
+        return jax.lax.custom_linear_solve(
+            lambda x: apply(x) + rate * source * jnp.trace(x),
+            right_hand_side,
+            solve=lambda _, b: inverse.apply(b),
+            transpose_solve=lambda _, b: inverse.transposed(b),
+        )
+
+    return solve
 
 
 def _checked_guess(guess, generator):

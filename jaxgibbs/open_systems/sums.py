@@ -45,6 +45,9 @@ class GeneratorSum(AbstractGenerator):
     def hamiltonian_matrix(self):
         return functools.reduce(arithmetic.add, (part.hamiltonian_matrix() for part in self.parts))
 
+    def prepared(self):
+        return GeneratorSum([part.prepared() for part in self.parts])
+
     def system_hamiltonian(self):
         return functools.reduce(arithmetic.add, (part.system_hamiltonian() for part in self.parts))
 

@@ -356,6 +356,7 @@ def test_squares_are_smooth_where_residuals_have_a_kink():
     assert np.isnan(jax.jit(jax.grad(lambda b: diagnostics.squared_residual(THERMAL, beta=b)))(np.inf))
 
 
+@pytest.mark.slow
 def test_maps_over_temperatures_in_single_precision():
     generator = jg.Lindbladian(
         np.diag(LEVELS).astype(np.complex64),

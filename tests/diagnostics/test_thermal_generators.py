@@ -22,7 +22,9 @@ GENERATORS = {
 }
 
 
-@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name.startswith("Davies") else name for name in GENERATORS]
+)
 def test_it_is_balanced_with_respect_to_the_gibbs_state_of_the_system(name):
     generator = GENERATORS[name]()
     assert np.linalg.norm(generator.hamiltonian_matrix() - generator.system_hamiltonian()) > 1e-5
@@ -36,6 +38,7 @@ def test_it_is_balanced_with_respect_to_the_gibbs_state_of_the_system(name):
     np.testing.assert_allclose(dissipative, jg.gibbs_state(H, BETA).density_matrix(), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_heat_flows_from_hot_to_cold_and_adds_up():
     second = direction(np.random.default_rng(6), 3)
     generator = jg.davies(H, [(A, warm(0.4)), (second, warm(2.0))], baths=("hot", "cold"))

@@ -97,9 +97,7 @@ def images(generator, x):
     return generator(x), generator.adjoint(x), [generator.dissipator(x, label) for label in generator.baths]
 
 
-MOST_SYSTEMS = [
-    pytest.param(name, marks=() if name in ("generic", "one state") else pytest.mark.slow) for name in SYSTEMS
-]
+MOST_SYSTEMS = [pytest.param(name, marks=() if name == "one state" else pytest.mark.slow) for name in SYSTEMS]
 
 
 @pytest.mark.parametrize("name", MOST_SYSTEMS)
@@ -176,6 +174,22 @@ def test_a_qubit_relaxes_and_dephases_at_the_known_rates():
 
 
 @pytest.mark.slow
+def test_arrays_of_a_generator_are_the_generator():
+    coupling = np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 1.0], [0.5, 1.0, 0.0]])
+    baths = [(coupling, jg.OhmicBath(1.0, 0.01, 4.0)), (coupling @ coupling, jg.baths.DrudeLorentzBath(2.0, 0.02, 3.0))]
+    generator = jg.davies(np.diag([0.0, 1.0, 2.0]), baths, baths=("a", "b"))
+    rho = np.diag([0.5, 0.3, 0.2]) + 0.1 * coupling
+    jumps, rates = generator.collective_jumps()
+    found = np.einsum("k,kij,jl,kml->im", rates, jumps, rho, np.conj(jumps))
+    np.testing.assert_allclose(found, generator.jump_map()(rho), atol=1e-15)
+    arrays = generator.prepared()
+    np.testing.assert_allclose(arrays(rho), generator(rho), atol=1e-15)
+    np.testing.assert_allclose(arrays.dissipator(rho, "b"), generator.dissipator(rho, "b"), atol=1e-15)
+    np.testing.assert_allclose(arrays.system_hamiltonian(), generator.system_hamiltonian(), atol=0)
+    with pytest.raises(ValueError, match="must be one of"):
+        arrays.jump_map("c")
+
+
 def test_an_oscillator_is_one_collective_jump_each_way_with_the_gap_of_half_its_decay_rate():
     number, frequency = LADDER.T @ LADDER, 1.0
     cold = jg.OhmicBath(np.inf, 0.01, 5.0)
@@ -327,6 +341,7 @@ def test_couplings_of_an_operator_have_gradients_unless_they_split_a_cluster():
     assert np.all(np.isfinite(jax.grad(value)(generic)))
 
 
+@pytest.mark.slow
 def test_a_matrix_has_a_gradient_in_reverse_mode_only_where_nothing_splits():
     def value(matrix):
         generator = jg.davies(matrix, [(OPERATORS[0].real, HOT)], lamb_shift=False)
@@ -458,6 +473,7 @@ def test_what_is_no_thermal_bath_is_nan_under_a_trace(bath):
     assert np.all(np.isnan(rates))
 
 
+@pytest.mark.slow
 def test_warnings_where_the_secular_approximation_is_doubtful():
     levels = np.diag([0.0, 1.0, 2.001])
     coupling = np.eye(3, k=1) + np.eye(3, k=-1)

@@ -162,6 +162,7 @@ def kerr(dim, detuning, strength, drive, loss):
     return a, jg.Lindbladian(hamiltonian, [a], [loss])
 
 
+@pytest.mark.slow
 def test_a_kerr_resonator():
     a, generator = kerr(26, 0.8, 0.7, 1.1, 1.3)
     solution = jg.steady_state(generator)  # Krylov, by its size
