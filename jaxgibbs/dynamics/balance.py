@@ -110,17 +110,14 @@ def thermodynamic_balance(
             f"`betas` must be a scalar or one inverse temperature for each of the {len(now.baths)} baths, "
             f"but have shape {betas.shape}."
         )
+    constant = isinstance(generator, AbstractGenerator) and not _is_function(hamiltonian)
+    generator = now.prepared() if isinstance(generator, AbstractGenerator) else generator
     fine, weights = _quadrature(times, nodes)
     solution = evolve(generator, rho, fine, method=method, throw=throw)
-    readings = jax.jit(jax.vmap(lambda t, state: _readings(generator, hamiltonian, betas, t, state)))
     at_times = jnp.arange(len(times)) * (nodes + 1)
-    flows = readings(fine, solution.value)
+    along = _along_constant if constant else _along
+    flows, (internal, entropy) = along(generator, hamiltonian, betas, fine, solution.value, at_times)
     states = solution.value[at_times]
-
-    def read(t, state):
-        return energy(generator_at(generator, t), state, _at(hamiltonian, t)), von_neumann_entropy(state)
-
-    internal, entropy = jax.jit(jax.vmap(read))(fine[at_times], states)
     betas = jnp.broadcast_to(betas, (len(now.baths),)).astype(internal.dtype)
     heats, power, production = (x[at_times] for x in flows)
     heat, work, produced = (_integrated(x, weights, nodes) for x in flows)
@@ -162,6 +159,23 @@ def _integrated(flows, weights, nodes: int):
     return jnp.concatenate([jnp.zeros((1, *tail), parts.dtype), jnp.cumsum(parts, axis=0)])
 
 
+def _along(generator, hamiltonian, betas, times, states, at_times):
+    """What flows at all times; energy and entropy at some."""
+
+    def content(t, state):
+        return energy(generator_at(generator, t), state, _at(hamiltonian, t)), von_neumann_entropy(state)
+
+    @jax.jit
+    def read(times, states):
+        flows = jax.vmap(lambda t, state: _readings(generator, hamiltonian, betas, t, state))(times, states)
+        return flows, jax.vmap(content)(times[at_times], states[at_times])
+
+    return read(times, states)
+
+
+_along_constant = eqx.filter_jit(_along)  # a function of time may hold traced values: it is no key of a cache
+
+
 def _readings(generator, hamiltonian, betas, t, state):
     now, counted = generator_at(generator, t), _at(hamiltonian, t)
     moving = generator if not isinstance(generator, AbstractGenerator) else None
@@ -177,4 +191,8 @@ def _readings(generator, hamiltonian, betas, t, state):
 
 def _at(hamiltonian, t):
     """What counts as energy at one time; an operator that does not change is itself."""
-    return hamiltonian(t) if callable(hamiltonian) and not isinstance(hamiltonian, AbstractOperator) else hamiltonian
+    return hamiltonian(t) if _is_function(hamiltonian) else hamiltonian
+
+
+def _is_function(hamiltonian) -> bool:
+    return callable(hamiltonian) and not isinstance(hamiltonian, AbstractOperator)

@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Inexact
 
 from jaxgibbs.information import von_neumann_entropy
 from jaxgibbs.information.states import real_trace
@@ -27,7 +27,7 @@ def energy(generator: AbstractGenerator, rho: ArrayLike, hamiltonian: Any = None
         rho: the state, shape `(dim, dim)`.
         hamiltonian: an operator or a Hermitian matrix, what is counted as energy instead.
     """
-    return real_trace(_energy_operator(generator, hamiltonian), checked_initial(rho, generator))
+    return real_trace(energy_operator(generator, hamiltonian), checked_initial(rho, generator))
 
 
 def heat_currents(generator: AbstractGenerator, rho: ArrayLike, hamiltonian: Any = None) -> Float[Array, " baths"]:
@@ -49,7 +49,7 @@ def heat_currents(generator: AbstractGenerator, rho: ArrayLike, hamiltonian: Any
         113024 (2018).
     """
     rho = checked_initial(rho, generator)
-    matrix = _energy_operator(generator, hamiltonian)
+    matrix = energy_operator(generator, hamiltonian)
     return _heats(generator, rho, matrix)
 
 
@@ -79,7 +79,7 @@ def work_current(
     state = checked_initial(rho, generator(time))
 
     def matrix(t):
-        return _energy_operator(generator(t), None if hamiltonian is None else hamiltonian(t)).astype(state.dtype)
+        return energy_operator(generator(t), None if hamiltonian is None else hamiltonian(t)).astype(state.dtype)
 
     return real_trace(jax.jvp(matrix, (time,), (jnp.ones_like(time),))[1], state)
 
@@ -104,7 +104,12 @@ def nonequilibrium_free_energy(hamiltonian: Any, rho: ArrayLike, beta: ArrayLike
     return real_trace(operator.to_dense(), rho) - von_neumann_entropy(rho) / beta
 
 
-def _energy_operator(generator: AbstractGenerator, hamiltonian: Any):
+def energy_operator(generator: AbstractGenerator, hamiltonian: Any) -> Inexact[Array, "dim dim"]:
+    """The matrix of what counts as energy: `hamiltonian`, or that of the generator where it is `None`.
+
+    Raises:
+        ValueError: if `hamiltonian` has another dimension than the generator.
+    """
     if hamiltonian is None:
         return generator.system_hamiltonian()
     operator = as_operator(hamiltonian)

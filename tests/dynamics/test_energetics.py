@@ -55,6 +55,7 @@ def test_the_heat_current_through_a_qubit():
     assert np.all(parts > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_each_bath_obeys_the_second_law_and_both_forms_agree(seed):
     rng = np.random.default_rng(seed)
@@ -149,6 +150,7 @@ def test_derivatives_against_finite_differences():
     np.testing.assert_allclose(curvature, (slopes(h) - slopes(-h)) / (2 * h), rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_balance_with_a_singular_beginning():
     beta, times = 0.8, np.linspace(0, 6, 9)
     rho = random_state(np.random.default_rng(6), 4, rank=1)

@@ -66,6 +66,7 @@ def general(rng, dim):
     return jg.Lindbladian(3 * direction(rng, dim, True), jumps, [0.2, 0.1])
 
 
+@pytest.mark.slow
 def test_general_jumps_and_uneven_times_against_dense_exponentials():
     rng = np.random.default_rng(4)
     generator, rho = general(rng, 5), random_state(rng, 5, 1)
@@ -127,6 +128,7 @@ def test_landau_and_zener():
     np.testing.assert_allclose(solution.value[1, 0, 0], np.exp(-2 * np.pi * gap**2 / v), atol=away)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [Propagator(), Taylor(max_steps=16)], ids=lambda m: type(m).__name__)
 def test_derivatives_of_every_kind(method):
     def excited(rate, times):
@@ -208,6 +210,7 @@ def test_a_unit_of_time_that_overflows_is_made_smaller():
     assert abs(solution.value[1, 0, 1] - 2e-3 * np.exp(300j)) < solution.error[1] < 3e-4
 
 
+@pytest.mark.slow
 def test_out_of_steps():
     generator = general(np.random.default_rng(4), 5)
     rho = random_state(np.random.default_rng(5), 5)
