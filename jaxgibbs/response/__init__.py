@@ -1,0 +1,31 @@
+"""Response: correlations in time, spectra, susceptibilities, and the theorems that tie them together in equilibrium."""
+
+from .lines import SpectralLines as SpectralLines
+from .lines import dissipation_lines as dissipation_lines
+from .lines import spectral_lines as spectral_lines
+from .correlations import time_correlation as time_correlation
+from .kubo import dynamic_susceptibility as dynamic_susceptibility
+from .kubo import spectral_function as spectral_function
+from .fermions import fermion_lines as fermion_lines
+from .fermions import greater_lines as greater_lines
+from .fermions import green_function as green_function
+from .fermions import lesser_lines as lesser_lines
+from .krylov import KrylovSpectrum as KrylovSpectrum
+from .krylov import krylov_spectrum as krylov_spectrum
+from .chebyshev import chebyshev_correlation as chebyshev_correlation
+from .chebyshev import chebyshev_spectrum as chebyshev_spectrum
+from .static import adiabatic_susceptibility as adiabatic_susceptibility
+from .static import isolated_susceptibility as isolated_susceptibility
+from .static import isothermal_susceptibility as isothermal_susceptibility
+from .fluctuation_dissipation import effective_beta as effective_beta
+from .fluctuation_dissipation import fluctuation_dissipation_violation as fluctuation_dissipation_violation
+from .fluctuation_dissipation import kms_violation as kms_violation
+from .regression import steady_correlation as steady_correlation
+from .regression import steady_spectrum as steady_spectrum
+from .regression import steady_susceptibility as steady_susceptibility
+from .transport import green_kubo as green_kubo
+from .transport import noise_matrix as noise_matrix
+from .transport import onsager_matrix as onsager_matrix
+from .landauer import LandauerCurrents as LandauerCurrents
+from .landauer import landauer as landauer
+from .landauer import transmission as transmission
