@@ -8,12 +8,12 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxgibbs._errors import is_concrete, nan_unless
 from jaxgibbs._solution import RESULTS, Solution, conclude
 from jaxgibbs.equilibrium.state import checked_beta
+from jaxgibbs.linalg.implicit import implicit_root
 from jaxgibbs.operators import Bosons, Fermions
 from jaxgibbs.operators.base import inexact
 
 from ._bracket import decreasing_root
 from ._collect import real_array
-from ._implicit import implicit_root
 
 
 def fit_chemical_potential(

@@ -10,6 +10,7 @@ from jaxgibbs._errors import check_finite, check_hermitian, is_concrete
 from jaxgibbs._solution import RESULTS, Solution, conclude, is_result
 from jaxgibbs.equilibrium import Lanczos, generalized_gibbs_state
 from jaxgibbs.equilibrium.generalized import checked_charges
+from jaxgibbs.linalg.implicit import implicit_root
 from jaxgibbs.operators import Bosons, Dense, Fermions, KroneckerSum, Spectrum
 from jaxgibbs.operators.quadratic import AbstractQuadratic
 
@@ -17,7 +18,6 @@ from ._charges import AbstractFacedCharges
 from ._collect import real_vector, shifted
 from ._dual import Ending, solve_dual
 from ._expectations import expectations
-from ._implicit import implicit_root
 from .facial_reduction import limit_on_boundary
 from .newton import CONVERGED, EDGE, OUTSIDE, DualNewton, verdict_of
 from .sampled_fit import fit_sampled

@@ -3,21 +3,20 @@
 import functools
 import inspect
 import types
-from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from jaxgibbs._errors import check_finite, is_concrete
-from jaxgibbs._solution import RESULTS, Solution, conclude
-from jaxgibbs.linalg import eigh
+from jaxgibbs._solution import Solution, conclude
+from jaxgibbs.linalg.implicit import implicit_root
 
-from ._implicit import implicit_root
-from .least_squares import LeastSquares, Problem, minimise
+from .goodness import statistics
+from .least_squares import LeastSquares, Problem, linearised, minimise
 
 
 def fit_model(
@@ -55,50 +54,56 @@ def fit_model(
         `dependent` if the data leave some combination of parameters open (their errors are infinite). `stats` holds
         `covariance` of the flattened parameters, `chi_square`, `degrees_of_freedom`, `p_value`, `residual` (in standard
         deviations), `fitted`, `at_bound` (such parameters count as fixed: their errors are 0), `decrement`, `steps`, and
-        `chi_squares` of all starts.
+        `chi_squares` and `ends` of all starts.
 
     Raises:
         ValueError: if shapes do not fit, numbers are not finite, `covariance` is not positive definite, or a bound is crossed.
         RuntimeError: on a numerical failure.
     """
-    parameters = jax.tree_util.tree_map(_real, parameters)
-    data = jax.tree_util.tree_map(_real, data)
-    points = _points(parameters, starts)
-    problem = Problem(
-        _as_pytree(predict, parameters),
-        parameters,
-        ravel_pytree(data)[0],
-        _deviations(covariance, data),
-        _checked_bounds(bounds, parameters, points),
-    )
-    check_finite("parameters", points)
-    check_finite("data", problem.data)
-
-    concrete = is_concrete(problem, points)
-    end = _search(*((problem, points) if concrete else jax.lax.stop_gradient((problem, points))), method)
-    flat = end.point
-    if not concrete:
-        flat = implicit_root(_stationarity, flat, (problem, end.held))
-    value, error, result, stats = _statistics(problem, flat, end.held, covariance is None, method)
-    stats = stats | {"steps": end.steps, "chi_squares": end.chi_squares}
-    return conclude(Solution(value, error, result, stats), throw)
+    problem, points = _posed(predict, parameters, data, covariance, bounds, starts)
+    if is_concrete(problem, points):
+        best, every = _solved(problem, points, method)
+    else:
+        found, every = _solved(*jax.lax.stop_gradient((problem, points)), method)
+        flat, held = ravel_pytree(found.value)[0], found.stats["at_bound"]
+        flat = implicit_root(_stationarity, flat, (problem, held))
+        best = _at(problem, flat, held, method)
+    stats = {"steps": jnp.sum(every.stats["steps"]), "chi_squares": every.stats["chi_square"], "ends": every.value}
+    return conclude(Solution(best.value, best.error, best.result, best.stats | stats), throw)
 
 
-class _Found(NamedTuple):
-    point: Float[Array, " parameters"]
-    held: Bool[Array, " parameters"]
-    steps: Int[Array, ""]
-    chi_squares: Float[Array, " starts"]
+def fit_from_each(
+    predict,
+    parameters: PyTree[ArrayLike],
+    data: PyTree[ArrayLike],
+    covariance: PyTree[ArrayLike] | None,
+    *,
+    starts: PyTree[ArrayLike],
+    bounds: tuple[PyTree[ArrayLike], PyTree[ArrayLike]] | None = None,
+    method: LeastSquares = LeastSquares(),
+) -> Solution:
+    """The answer of `fit_model` from each of several starting points: every leaf has one more axis, in front.
+
+    Args: as of `fit_model`; `parameters` is the first of the starting points.
+    """
+    problem, points = _posed(predict, parameters, data, covariance, bounds, starts)
+    return _solved(problem, points, method)[1]
 
 
 @jax.jit
-def _search(problem: Problem, points, method) -> _Found:
-    """The best end of searches from all points."""
-    ends = jax.vmap(lambda point: minimise(problem, point, method))(points)
-    chi_squares = jnp.sum(ends.residual**2, axis=-1)
-    chi_squares = jnp.where(jnp.isnan(chi_squares), jnp.inf, chi_squares)
-    best = jnp.argmin(chi_squares)
-    return _Found(ends.point[best], ends.held[best], jnp.sum(ends.steps), chi_squares)
+def _solved(problem: Problem, points, method) -> tuple[Solution, Solution]:
+    """The answer of the best search and those of all, compiled together: the prediction is linearised in one place."""
+    ends = minimise(problem, points, method)
+    every = jax.vmap(lambda end: statistics(problem, end, method))(ends)
+    chi_squares = every.stats["chi_square"]
+    best = jnp.argmin(jnp.where(jnp.isnan(chi_squares), jnp.inf, chi_squares))
+    return jax.tree_util.tree_map(lambda x: x[best], every), every
+
+
+@jax.jit
+def _at(problem: Problem, flat, held, method) -> Solution:
+    """The answer, differentiable in everything, at the parameters `flat`."""
+    return statistics(problem, linearised(problem, flat, held), method)
 
 
 def _stationarity(flat, inputs):
@@ -113,50 +118,22 @@ def _stationarity(flat, inputs):
     return jnp.where(held, flat - bound, gradient)
 
 
-@functools.partial(jax.jit, static_argnames="unknown_size")
-def _statistics(problem: Problem, flat, held, unknown_size: bool, method):
-    """Value, standard errors, verdict and goodness of fit at the parameters `flat`."""
-    dtype = flat.dtype
-    jacobian, (residual, fitted) = jax.jacfwd(problem.residual_and_prediction, has_aux=True)(flat)
-    jacobian = jnp.where(held, 0, jacobian)
-    lengths = jnp.linalg.norm(jacobian, axis=0)
-    felt = lengths > 0
-    units = jnp.where(felt, lengths, 1)
-    normal = (jacobian / units).T @ (jacobian / units)
-    # Directions that the data do not feel; a held or unfelt parameter gets an entry of its own.
-    weights, directions = eigh(normal + jnp.diag(jnp.where(felt, 0.0, 1.0).astype(dtype)))
-    open_ = weights <= flat.size * 10 * jnp.finfo(dtype).eps
-    blind = (~felt & ~held) | jnp.any(open_ & (jnp.abs(directions) > 1e-6), axis=1)
-    tame = jnp.where(open_, 1, weights)
-    mixed = jnp.where(open_, 0, directions / jnp.sqrt(tame)) / units[:, None]
-    mixed = jnp.where(felt[:, None], mixed, 0)
-    covariance = mixed @ mixed.T
-
-    chi_square = jnp.sum(residual**2)
-    freedom = residual.size - jnp.sum(~held)
-    p_value = jnp.where(freedom > 0, jax.scipy.special.gammaincc(jnp.maximum(freedom, 1) / 2, chi_square / 2), jnp.nan)
-    decrement = jnp.linalg.norm(mixed.T @ (jacobian.T @ residual))
-    if unknown_size:
-        size = jnp.where(freedom > 0, chi_square / jnp.maximum(freedom, 1), jnp.nan)
-        covariance, p_value, decrement = covariance * size, jnp.nan * p_value, decrement / jnp.sqrt(size)
-    covariance = jnp.where(jnp.diag(blind), jnp.inf, covariance)
-
-    finite = jnp.isfinite(chi_square) & jnp.all(jnp.isfinite(flat))
-    result = RESULTS.where(jnp.any(blind), RESULTS.dependent, RESULTS.optimal)
-    misfit = jnp.sqrt(jnp.maximum(chi_square / jnp.maximum(freedom, 1), 1))
-    result = RESULTS.where(decrement <= misfit * method.accepted(dtype), result, RESULTS.max_steps_reached)
-    result = RESULTS.where(finite, result, RESULTS.nonfinite)
-    stats = {
-        "covariance": covariance,
-        "chi_square": chi_square,
-        "degrees_of_freedom": freedom,
-        "p_value": p_value,
-        "residual": residual,
-        "fitted": fitted,
-        "at_bound": held,
-        "decrement": decrement,
-    }
-    return problem.shaped(flat), problem.shaped(jnp.sqrt(jnp.diag(covariance))), result, stats
+def _posed(predict, parameters, data, covariance, bounds, starts) -> tuple[Problem, Float[Array, "starts parameters"]]:
+    """The problem and all starting points, checked."""
+    parameters = jax.tree_util.tree_map(_real, parameters)
+    data = jax.tree_util.tree_map(_real, data)
+    points = _points(parameters, starts)
+    problem = Problem(
+        _as_pytree(predict, parameters),
+        parameters,
+        ravel_pytree(data)[0],
+        _deviations(covariance, data),
+        _checked_bounds(bounds, parameters, points),
+        covariance is None,
+    )
+    check_finite("parameters", points)
+    check_finite("data", problem.data)
+    return problem, points
 
 
 def _real(leaf):

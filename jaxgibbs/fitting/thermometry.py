@@ -13,12 +13,12 @@ from jaxgibbs.equilibrium.exact import LARGEST_DIMENSION
 from jaxgibbs.equilibrium.lanczos_spectrum import LanczosSpectrum
 from jaxgibbs.equilibrium.methods import AbstractMethod
 from jaxgibbs.equilibrium.modes import BosonSpectrum
+from jaxgibbs.linalg.implicit import implicit_root
 from jaxgibbs.operators import as_operator
 
 from ._bracket import decreasing_root
 from ._collect import real_array
 from ._energies import check_trace_class, edges, excess, is_bosonic, is_bounded, parts_of, without_tail
-from ._implicit import implicit_root
 
 Scalar = Float[Array, ""]
 

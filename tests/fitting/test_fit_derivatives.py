@@ -8,7 +8,7 @@ import pytest
 
 import jaxgibbs as jg
 from jaxgibbs.fitting import fit_multipliers
-from jaxgibbs.fitting._implicit import implicit_root
+from jaxgibbs.linalg.implicit import implicit_root
 from jaxgibbs.operators import Dense, Fermions, Spectrum
 
 X = np.array([[0, 1], [1, 0]], complex)
@@ -35,6 +35,7 @@ def fit_qubit(q):
     return fit_multipliers(PAULI, q).value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_qubit_in_its_targets(mode):
     derivative = MODES[mode]
@@ -158,6 +159,7 @@ def test_fermi_modes_in_their_energies():
     np.testing.assert_allclose(jacobian, np.transpose(difference), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_inside_a_scan_with_an_optimiser():
     # Find the coupling at which a measured pair of expectation values belongs to a field of -0.8.
     optimiser = optax.adam(0.05)

@@ -107,6 +107,7 @@ def test_independent_parts_are_never_multiplied_out():
     np.testing.assert_allclose(fit.value, multipliers, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_blocks_of_sparse_terms_give_what_the_dense_matrices_give():
     hamiltonian, field = (
         jg.models.heisenberg_chain(4, coupling=1.0),
@@ -312,6 +313,7 @@ def test_a_tolerance_below_rounding():
     np.testing.assert_allclose(kept.value, bloch((0.3, 0.2, -0.5)), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_bosons_that_no_multiplier_confines():
     failure((Bosons([1.0, -1.0]),), [1.0], RESULTS.nonfinite)
 

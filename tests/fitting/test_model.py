@@ -66,6 +66,18 @@ def test_errors_of_unknown_size():
     assert np.isnan(fit.stats["p_value"])
 
 
+def small(p):
+    return 1e-9 * decay(p)
+
+
+def test_errors_of_unknown_size_in_any_unit_and_none():
+    """A search ends by its own misfit, in whatever unit the data are, and by rounding where the misfit is none."""
+    fit = fit_model(small, START, 1e-9 * DATA, None)
+    np.testing.assert_allclose(flat(fit.value), scipy_fit()[0], rtol=1e-6)
+    exact = fit_model(small, START, np.asarray(small({"a": 2.5, "c": 0.3, "k": 0.7})), None)
+    np.testing.assert_allclose(flat(exact.value), [2.5, 0.3, 0.7], rtol=1e-9)
+
+
 def test_data_and_parameters_of_any_shape():
     def predict(p):
         return {"line": p[0][0] + p[0][1] * T, "square": p[1] * jnp.ones((2, 2))}

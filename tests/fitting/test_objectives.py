@@ -90,6 +90,7 @@ def test_gradient_of_the_likelihood():
     assert loss(theta) >= -levels @ np.log(levels)
 
 
+@pytest.mark.slow
 def test_a_thousand_trainings_in_one_call():
     targets = jnp.asarray(np.random.default_rng(1).uniform(-0.5, 0.5, size=(1000, 3)))
 

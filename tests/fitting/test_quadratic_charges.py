@@ -41,6 +41,7 @@ def on_fock_space(charges):
 SLOWER = ["pairing", pytest.param("hopping", marks=pytest.mark.slow)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SLOWER)
 def test_fermions_as_on_their_fock_space(name):
     charges = FERMIONS[name]

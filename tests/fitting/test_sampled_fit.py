@@ -44,6 +44,7 @@ def test_it_agrees_with_the_exact_fit_within_its_error():
     np.testing.assert_allclose(fit.stats["covariance"], inverse @ inverse, rtol=0.3)
 
 
+@pytest.mark.slow
 def test_verdicts():
     beyond = fitted(state().charge_expectations + jnp.asarray([20.0, 0.0]))
     assert beyond.result == RESULTS.infeasible

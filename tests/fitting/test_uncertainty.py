@@ -98,6 +98,7 @@ def test_dependent_directions_have_no_variance():
     assert np.linalg.eigvalsh(covariance)[1] > 0
 
 
+@pytest.mark.slow
 def test_the_covariance_is_differentiable():
     @jax.jit
     def variance(q):
