@@ -13,19 +13,21 @@ import typer
 from .complaints import InputError
 from .fit import fit
 from .steady import steady
+from .sweep import sweep
 from .thermo import thermo
 
 NO_ANSWER = 1
 BAD_INPUT = 2
 
 application = typer.Typer(
-    help="Differentiable quantum statistical mechanics: fit multipliers to data, tabulate thermodynamics, find steady states.",
+    help="Differentiable quantum statistical mechanics: fits, thermodynamics, steady states, sweeps.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 application.command()(fit)
 application.command()(steady)
+application.command()(sweep)
 application.command()(thermo)
 
 

@@ -3,7 +3,23 @@
 import math
 import re
 
-GREEK = {"alpha", "beta", "gamma", "delta", "lambda", "mu", "nu", "xi", "tau", "phi", "chi", "psi", "omega"}
+GREEK = {
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "theta",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "rho",
+    "tau",
+    "phi",
+    "chi",
+    "psi",
+    "omega",
+}
 
 
 def with_uncertainty(value: float, uncertainty: float | None) -> str:

@@ -24,6 +24,7 @@ VERDICTS = (
     "not_unique",
     "coherent",
     "oscillating",
+    "unstable",
 )
 """Names of the members of `RESULTS`, which know their texts alone."""
 

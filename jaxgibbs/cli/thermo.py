@@ -158,12 +158,12 @@ def _operator(model: str | None, settings: list[str], levels: pathlib.Path | Non
         degeneracies = columns.numbers("degeneracy", positive=True) if degenerate else None
         return level_scheme(columns.numbers("energy"), degeneracies), levels.name
     assert model is not None
-    values = dict(_setting(text) for text in settings)
+    values = dict(read_setting(text) for text in settings)
     operator = build_model(model, values, lambda key, problem: InputError(f"{key} {problem}"))
     return operator, f"{model}({', '.join(f'{name}={value}' for name, value in values.items())})"
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def read_setting(text: str) -> tuple[str, Any]:
     """`("sites", 6)` of `sites=6`, the value read as TOML."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():

@@ -85,6 +85,7 @@ def test_targets_without_any_uncertainty(qubit):
     np.testing.assert_allclose(result["data"]["fitted"], [0.4, 0.3, -0.2], atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "verdict", "multipliers", "violation"),
     [

@@ -53,6 +53,7 @@ def test_one_bath_leads_to_its_gibbs_state(tmp_path, capsys):
     assert "found" in screen
 
 
+@pytest.mark.slow
 def test_a_pumped_atom_is_at_another_temperature(tmp_path):
     # rates up 0.1 n + 0.05 and down 0.1 (n + 1); a two-level system is always balanced with respect to its own state
     code, result = steady(tmp_path, ATOM + WARM + PUMP)
@@ -66,6 +67,7 @@ def test_a_pumped_atom_is_at_another_temperature(tmp_path):
     assert result["entropy_production"] is None  # a pump has no temperature
 
 
+@pytest.mark.slow
 def test_units_and_the_shipped_problem(tmp_path, capsys):
     shipped = pathlib.Path(__file__).parents[2] / "experiments" / "heat_valve" / "problem.toml"
     code, result = steady(tmp_path, shipped.read_text())
@@ -81,6 +83,7 @@ def test_units_and_the_shipped_problem(tmp_path, capsys):
     assert "GHz" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_bath_from_a_table(tmp_path):
     w = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
     rates = 0.2 * np.exp(0.25 * w)  # beta = 0.5
@@ -137,6 +140,7 @@ def test_complaints(tmp_path, capsys, text, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ladders(tmp_path):
     text = """
 kind = "open system"
