@@ -22,20 +22,30 @@ QUESTIONS = (
     "kinetic_proofreading",
     "qubit_relaxation",
     "finite_bath",
+    "boltzmann_machine",
     "heisenberg_chain_maxima",
     "onsager",
     "hubbard_rings",
     "thermal_generators_compared",
     "boundary_driven_chain",
     "steady_state_by_design",
+    "thermometer",
+    "linear_response",
+    "spinon_continuum",
+    "engine_by_design",
+    "fluctuation_theorems",
+    "mean_force",
+    "ensemble_inequivalence",
+    "diradicals",
+    "powder_of_a_nickel_pair",
 )
 
 
-SLOW = ("heisenberg_chain_maxima", "hubbard_rings", "thermal_generators_compared", "boundary_driven_chain")
+QUICK = ("heat_capacity_of_spin_clusters", "quantum_statistics", "violating_kms", "diradicals")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in QUESTIONS]
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in QUESTIONS]
 )
 def test_finds_the_expected_answer_and_draws_it(name, tmp_path, capsys):
     experiment = importlib.import_module(f"experiments.{name}")
