@@ -34,9 +34,15 @@ if TYPE_CHECKING:
     from . import baths as baths
     from . import diagnostics as diagnostics
     from . import dynamics as dynamics
+    from . import ensembles as ensembles
     from . import fitting as fitting
     from . import information as information
+    from . import interop as interop
     from . import open_systems as open_systems
+    from . import plotting as plotting
+    from . import response as response
+    from . import sweeps as sweeps
+    from . import strong_coupling as strong_coupling
     from .baths import OhmicBath as OhmicBath
     from .fitting import energy_at_entropy as energy_at_entropy
     from .fitting import entropy_at_energy as entropy_at_energy
@@ -55,15 +61,23 @@ if TYPE_CHECKING:
     from .open_systems import steady_state as steady_state
     from .dynamics import evolve as evolve
     from .diagnostics import detailed_balance as detailed_balance
+    from .sweeps import open_sweep as open_sweep
+    from .sweeps import sweep as sweep
 
 # Fits and open systems are loaded at their first use, so that `import jaxgibbs` stays light.
 _LATER = {
     "baths": "baths",
     "diagnostics": "diagnostics",
     "dynamics": "dynamics",
+    "ensembles": "ensembles",
     "fitting": "fitting",
     "information": "information",
+    "interop": "interop",
     "open_systems": "open_systems",
+    "plotting": "plotting",
+    "response": "response",
+    "sweeps": "sweeps",
+    "strong_coupling": "strong_coupling",
     "OhmicBath": "baths",
     "energy_at_entropy": "fitting",
     "entropy_at_energy": "fitting",
@@ -82,6 +96,8 @@ _LATER = {
     "steady_state": "open_systems",
     "evolve": "dynamics",
     "detailed_balance": "diagnostics",
+    "open_sweep": "sweeps",
+    "sweep": "sweeps",
 }
 
 

@@ -58,6 +58,10 @@ class RESULTS(eqx.Enumeration):
         "There is more than one steady state, or a mode so slow that it cannot be told from one at this precision. "
         "`open_systems.steady_states` finds them all, with the conserved quantities that choose between them."
     )
+    unstable = (
+        "The cycle does not settle: a deviation from its limit is as large after a period as before, so that the limit depends on "
+        "the start. Let a stroke relax: couple its bath to all transitions, more strongly or for longer."
+    )
     coherent = (
         "The populations do not decouple: their stationary distribution is no steady state. Use `Dense()` or `Krylov()`, or the "
         "basis in which coherences have no part."

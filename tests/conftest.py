@@ -1,12 +1,22 @@
 """Settings of every test: float64, no display, reproducible property tests, bounded memory."""
 
 import gc
-import itertools
 import os
 import pathlib
+import platform
+import time
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads that spin on small matrices starve a busy machine
+# Most of the time goes into compiling small programs that run once: compile them plainly, and keep them for the other workers, for
+# the processes that tests start, and for the next run.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR",
+    str(pathlib.Path(__file__).parents[1] / ".pytest_cache" / f"compiled_on_{platform.node()}"),
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 import hypothesis
 import jax
@@ -20,23 +30,26 @@ hypothesis.settings.load_profile("jaxgibbs")
 
 # Compiled programs are kept for the life of a process; Linux gives it a limited number of mappings, and each program takes some.
 _LARGEST_MEMORY = 6 * 2**30  # bytes of one process
-_MOST_MAPPINGS = 40_000  # of the usual limit of 65530, beyond which XLA crashes
-_TESTS_BETWEEN = (
-    60  # what was freed need not go back to the system, so that the size alone would clear after every test
+_MOST_MAPPINGS = 30_000  # of the usual limit of 65530, beyond which XLA crashes
+_SECONDS_BETWEEN_LOOKS = 5  # counting mappings is slow; a test of a minute takes thousands
+_SECONDS_BETWEEN_CLEARINGS = (
+    60  # what was freed need not go back to the system: the size alone would clear at every look
 )
-_tests_since = itertools.count()
+_looked = _cleared = time.monotonic()
 
 
 @pytest.fixture(autouse=True)
 def _compiled_programs_let_go():
     """Drop the compiled programs of earlier tests before they fill the memory of a small machine, or its table of mappings."""
-    global _tests_since
+    global _looked, _cleared
     yield
-    status, mappings = pathlib.Path("/proc/self/statm"), pathlib.Path("/proc/self/maps")
-    if next(_tests_since) < _TESTS_BETWEEN or not status.exists():
+    now, status, mappings = time.monotonic(), pathlib.Path("/proc/self/statm"), pathlib.Path("/proc/self/maps")
+    if now < _looked + _SECONDS_BETWEEN_LOOKS or not status.exists():
         return
+    _looked = now
     size = int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    if size > _LARGEST_MEMORY or mappings.read_bytes().count(b"\n") > _MOST_MAPPINGS:
+    too_large = size > _LARGEST_MEMORY and now > _cleared + _SECONDS_BETWEEN_CLEARINGS
+    if too_large or mappings.read_bytes().count(b"\n") > _MOST_MAPPINGS:
         jax.clear_caches()
         gc.collect()
-        _tests_since = itertools.count()
+        _cleared = now

@@ -22,7 +22,7 @@ FLOORS = (
     ("ensembles", "strong_coupling", "fitting", "open_systems"),
     ("dynamics",),
     ("response", "diagnostics"),
-    ("sweep", "interop", "plotting", "cli", "__main__"),
+    ("sweeps", "interop", "plotting", "cli", "__main__"),
 )
 NEIGHBOURS_MAY_MEET = {0, 7}
 FLOOR = {area: floor for floor, areas in enumerate(FLOORS) for area in areas}

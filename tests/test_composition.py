@@ -23,6 +23,15 @@ FILES = sorted((pathlib.Path(__file__).parent / "compositions").glob("*.py"))
 AREAS = [importlib.import_module(f"compositions.{file.stem}") for file in FILES if file.stem != "common"]
 TABLE = {names: function for area in AREAS for names, function in area.TABLE.items()}
 EXEMPT = {name: reason for area in AREAS for name, reason in area.EXEMPT.items()}
+SLOW = (
+    "strong_coupling.weak_coupling",
+    "ensembles.PSpinLimit",
+    "dynamics.three_level_maser",
+    "baths.DrudeLorentzBath",
+    "dynamics.CountedJumps",
+    "response.steady_correlation",
+    "response.green_kubo",
+)
 
 
 def public_names():
@@ -52,7 +61,13 @@ def test_no_public_name_is_forgotten():
     assert not gone, f"these are no longer public: {sorted(gone)}"
 
 
-@pytest.mark.parametrize("names", TABLE, ids=str)
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(names, marks=pytest.mark.slow if {*SLOW} & {names, names[0]} else (), id=str(names))
+        for names in TABLE
+    ],
+)
 def test_composition(names):
     function = TABLE[names]
     gradients = jax.vmap(jax.value_and_grad(function))

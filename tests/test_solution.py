@@ -13,6 +13,7 @@ FAILURES = (
     "depth_too_small",
     "probes_too_few",
     "not_unique",
+    "unstable",
     "coherent",
 )
 VERDICTS = ("optimal", "boundary", "infeasible", "dependent", "oscillating")

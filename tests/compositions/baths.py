@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 import jaxgibbs as jg
-from compositions.common import square, weigh
+from compositions.common import ANSWER, of_tree, square, weigh
 
 
 def of_bath(bath, theta):
@@ -15,7 +15,26 @@ def of_correlation(bath, theta):
     return of_bath(bath, theta) + weigh(bath.correlation(jnp.stack([square(theta[0]), -square(theta[1])])))
 
 
+def of_finite(theta):
+    bath = jg.OhmicBath(square(theta[0]), square(theta[1]), square(theta[2]))
+    finite = jg.baths.finite_bath(bath, 3, 10 * square(theta[2]))
+    return (
+        of_tree(finite) / 10
+        + of_tree(finite.chain()) / 10
+        + of_tree(jg.baths.finite_bath(bath, 2)) / 10
+        + jg.baths.discretisation_error(bath, finite, 2)
+        + weigh(finite.correlation(square(theta[0]), square(theta[1])))
+    )
+
+
+def of_lead(theta):
+    lead = jg.baths.FermionicBath(square(theta[0]), theta[1], square(theta[2]), square(theta[0]))
+    return of_tree(jg.baths.finite_lead(lead, 3))
+
+
 TABLE = {
+    ("baths.FiniteBath", "baths.finite_bath", "baths.discretisation_error"): of_finite,
+    ("baths.FiniteLead", "baths.finite_lead"): of_lead,
     ("baths.DrudeLorentzBath", "baths.UnderdampedBath", "baths.QuantumOpticalBath"): lambda theta: (
         of_correlation(jg.baths.DrudeLorentzBath(square(theta[0]), square(theta[1]), square(theta[2])), theta)
         + of_correlation(jg.baths.QuantumOpticalBath(square(theta[1]), square(theta[2]), square(theta[0])), theta) / 10
@@ -32,5 +51,6 @@ TABLE = {
 }
 
 EXEMPT = {
+    "baths.Chain": ANSWER,
     **dict.fromkeys(("baths.AbstractBath", "baths.AbstractBosonicBath"), "an interface; every bath goes through it"),
 }

@@ -1,10 +1,25 @@
 """Equilibrium: each public name in a number to differentiate, or why not."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import jaxgibbs as jg
-from compositions.common import ANSWER, BETA, A, B, chain, log_z, matrix, of_charges, of_state, of_tree, square, weigh
+from compositions.common import (
+    ANSWER,
+    BETA,
+    CHOICE,
+    A,
+    B,
+    chain,
+    log_z,
+    matrix,
+    of_charges,
+    of_state,
+    of_tree,
+    square,
+    weigh,
+)
 from jaxgibbs import models, operators
 
 
@@ -35,6 +50,18 @@ def of_fixed_number(theta):
     return total + sum(equilibrium.ring_log_partition(sectors, BETA) for sectors in rings)
 
 
+def of_hartree_fock(theta):
+    one = jnp.array([[0.0, -1.0], [-1.0, 0.3]], jnp.float32) * square(theta[0])
+    two = jnp.zeros((2, 2, 2, 2), jnp.float32).at[0, 0, 0, 0].set(theta[1]).at[1, 1, 1, 1].set(0.5 * theta[2])
+    value = jg.equilibrium.hartree_fock(one, two, BETA, chemical_potential=theta[2]).value
+    return value.free_energy + value.entropy + weigh(value.densities)
+
+
+def of_bcs(theta):
+    state = jg.equilibrium.bcs_state(theta, 2 * square(theta[0]), 4 * BETA).value
+    return of_tree(state) + jg.equilibrium.bcs_critical_temperature(theta, square(theta[1]), theta[2])
+
+
 TABLE = {
     "log_partition": lambda theta: log_z(matrix(theta)) + log_z(chain(theta)),
     "energy": lambda theta: jg.energy(matrix(theta), BETA),
@@ -49,6 +76,8 @@ TABLE = {
     "Lanczos": lambda theta: jg.energy(chain(theta), BETA, method=jg.Lanczos(probes=2, depth=8)),
     "generalized_gibbs_state": lambda theta: of_state(jg.generalized_gibbs_state(of_charges(theta), theta[1:])),
     FIXED: of_fixed_number,
+    "equilibrium.hartree_fock": of_hartree_fock,
+    ("equilibrium.bcs_state", "equilibrium.bcs_critical_temperature"): of_bcs,
 }
 
 EXEMPT = {
@@ -56,4 +85,7 @@ EXEMPT = {
     "thermal_pure_states": "vectors, whose derivatives are refused: those of traces are better taken from `Lanczos`",
     "equilibrium.thermal_gradient": "itself a gradient, whose derivatives are refused: those of `log_partition` are offered",
     "equilibrium.ThermalPureStates": ANSWER,
+    "equilibrium.VariationalState": ANSWER,
+    "equilibrium.BCSState": ANSWER,
+    "equilibrium.SelfConsistency": CHOICE,
 }

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxgibbs as jg
-from compositions.common import BETA, CHOICE, TERMS, A, B, matrix, of_charges, of_tree, square, weigh
+from compositions.common import ANSWER, BETA, CHOICE, TERMS, A, B, matrix, of_charges, of_tree, square, weigh
 from jaxgibbs import fitting, operators
 
 
@@ -59,9 +59,17 @@ TABLE = {
     "fitting.quantum_fisher_information": lambda theta: weigh(
         fitting.quantum_fisher_information(of_charges(theta), theta[:2])
     ),
+    "fitting.local_thermometry_bounds": lambda theta: jnp.log(
+        of_tree(fitting.local_thermometry_bounds(matrix(theta), BETA, (2, 2), 0))
+    ),
+    "fitting.optimal_thermometer": lambda theta: (
+        fitting.optimal_thermometer(5, square(theta[0])).information
+        + jg.heat_capacity(fitting.optimal_thermometer(3, square(theta[0])).hamiltonian, square(theta[1]))
+    ),
     "fitting.thermometry_bounds": lambda theta: of_tree(fitting.thermometry_bounds(matrix(theta), BETA)),
 }
 
 EXEMPT = {
+    "fitting.OptimalThermometer": ANSWER,
     **dict.fromkeys(("Auto", "Exact", "fitting.DualNewton", "fitting.LeastSquares"), CHOICE),
 }

@@ -85,6 +85,8 @@ SPECTRA = tuple(
         "power_law",
         "rotor",
         "logarithmic_spectrum",
+        "p_spin_spectrum",
+        "blume_capel",
     )
 )
 
@@ -97,9 +99,10 @@ def of_spectra(theta):
         models.power_law(square(b), 1.5, levels=64),
         models.rotor(square(a), even_weight=1, odd_weight=3, levels=32),
     ]
+    graphs = [models.p_spin_spectrum(4, a, b), models.blume_capel(4, a, b)]
     total = sum(
         (1 + 0.3 * k) * log_z(model)
-        for k, model in enumerate([*modes, models.level_scheme(theta, [1, 2, 3]), *infinite])
+        for k, model in enumerate([*modes, models.level_scheme(theta, [1, 2, 3]), *infinite, *graphs])
     )
     return total + jg.log_partition(models.logarithmic_spectrum(square(b), levels=64), 8.0)
 
