@@ -1,14 +1,13 @@
 """Differentiable quantum statistical mechanics in JAX: Gibbs states, their derivatives and their multipliers, open systems."""
 
-import importlib
 from typing import TYPE_CHECKING
 
 from . import equilibrium as equilibrium
 from . import linalg as linalg
-from . import models as models
 from . import operators as operators
 from . import symmetry as symmetry
 from . import units as units
+from . import _later
 from ._solution import RESULTS as RESULTS
 from ._solution import Solution as Solution
 from .equilibrium import Auto as Auto
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from . import fitting as fitting
     from . import information as information
     from . import interop as interop
+    from . import models as models
     from . import open_systems as open_systems
     from . import plotting as plotting
     from . import response as response
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from .sweeps import open_sweep as open_sweep
     from .sweeps import sweep as sweep
 
-# Fits and open systems are loaded at their first use, so that `import jaxgibbs` stays light.
+# Models, fits and open systems are loaded at their first use, so that `import jaxgibbs` stays light.
 _LATER = {
     "baths": "baths",
     "diagnostics": "diagnostics",
@@ -73,6 +73,7 @@ _LATER = {
     "fitting": "fitting",
     "information": "information",
     "interop": "interop",
+    "models": "models",
     "open_systems": "open_systems",
     "plotting": "plotting",
     "response": "response",
@@ -100,15 +101,4 @@ _LATER = {
     "sweep": "sweeps",
 }
 
-
-def __getattr__(name: str):
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f".{_LATER[name]}", __name__)
-    value = module if name == _LATER[name] else getattr(module, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+__getattr__, __dir__ = _later.at_first_use(__name__, _LATER)

@@ -40,12 +40,13 @@ def public_names():
     The command line is no part of `import jaxgibbs`; it becomes an attribute when another test imports it.
     """
     top = {name: getattr(jg, name) for name in dir(jg) if not name.startswith("_")}
-    top = {name: item for name, item in top.items() if name not in ("cli", "importlib", "TYPE_CHECKING")}
+    top = {name: item for name, item in top.items() if name not in ("cli", "TYPE_CHECKING")}
     names = {name for name, item in top.items() if not isinstance(item, types.ModuleType)}
     seen = {id(top[name]) for name in names}
     for area, module in top.items():
         if isinstance(module, types.ModuleType):
-            for name, item in vars(module).items():
+            for name in dir(module):
+                item = getattr(module, name)
                 ours = getattr(item, "__module__", "").startswith("jaxgibbs") and callable(item)
                 if not name.startswith("_") and ours and id(item) not in seen:
                     names.add(f"{area}.{name}")

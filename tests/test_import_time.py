@@ -10,7 +10,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 BASELINE = "import jax, equinox, lineax, optimistix"
-ROUNDS = 4
+ROUNDS = 6
 
 
 def run(code: str) -> str:
@@ -24,7 +24,7 @@ def run(code: str) -> str:
 def test_nothing_for_plots_or_the_command_line_is_imported():
     loaded = json.loads(run("import jaxgibbs, sys, json; print(json.dumps(sorted(sys.modules)))"))
     tops = {name.partition(".")[0] for name in loaded}
-    assert tops.isdisjoint({"matplotlib", "typer", "click", "rich", "pandas", "qutip", "pytest"})
+    assert tops.isdisjoint({"matplotlib", "typer", "click", "rich", "pandas", "qutip", "pytest", "scipy"})
 
 
 def test_importing_computes_nothing():
@@ -42,10 +42,10 @@ def test_the_number_of_devices_may_be_set_after_the_import():
 @pytest.mark.slow
 def test_import_takes_less_than_a_third_more_than_its_dependencies():
     def seconds(statement):
-        timed = f"import time; start = time.perf_counter(); {statement}; print(time.perf_counter() - start)"
+        timed = f"import time; start = time.process_time(); {statement}; print(time.process_time() - start)"
         return float(run(timed))
 
-    # Interleaved, and the least of several: what else the machine does only ever adds.
+    # Of the processor, interleaved, and the least of several: what else the machine does only ever adds.
     rounds = [(seconds(BASELINE), seconds("import jaxgibbs")) for _ in range(ROUNDS)]
     baseline, ours = (min(times) for times in zip(*rounds, strict=True))
     assert ours < 1.3 * baseline, f"import jaxgibbs takes {ours:.2f} s, its dependencies alone {baseline:.2f} s"
