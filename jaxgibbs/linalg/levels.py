@@ -199,37 +199,38 @@ class LevelSumsInTurn(AbstractLevelSums):
 
     def __init__(self, s, levels):
         self.s, self.levels = s, levels
-        bottom, top = jnp.min(levels), jnp.max(levels)
-        self.reference = jnp.where(s <= 0, bottom, top)
-        infinite = jnp.isinf(s)
-        slope = -jnp.where(infinite, jnp.asarray(FAR, levels.dtype), jnp.abs(s)).astype(levels.dtype)
-        slack = jnp.where(infinite, degeneracy_tolerance(levels), 0)
-        self._line = slope, slack
+        infinite, far = jnp.isinf(s), jnp.asarray(FAR, levels.dtype)
+        self.reference = jnp.where(s <= 0, jnp.min(levels), jnp.max(levels))
+        slope = -jnp.where(infinite, far, jnp.abs(s)).astype(levels.dtype)
+        self._line = slope, jnp.where(infinite, far * degeneracy_tolerance(levels), 0)
 
     def _exponent(self, level):
         """As `exponents`, of one level, but not bounded below."""
         slope, slack = self._line
-        distance = jnp.abs(level - self.reference)
-        return slope * jnp.where(distance <= slack, 0, distance)
+        return jnp.minimum(slope * jnp.abs(level - self.reference) + slack, 0)
 
     def _totals(self, term):
-        """`sum_k term(E_k)`, for a tuple of terms."""
+        """`sum_k term(k, E_k)`, for a tuple of terms."""
 
-        def added(totals, levels):
-            for level in levels:
-                totals = [a + b for a, b in zip(totals, term(level), strict=True)]
+        def added(totals, start, levels):
+            for k, level in enumerate(levels):
+                totals = [a + b for a, b in zip(totals, term(start + k, level), strict=True)]
             return totals
 
         count = len(self.levels)
         first = count if count <= 16 else count % 8 or 8
-        totals = added(list(term(self.levels[0])), [self.levels[k] for k in range(1, first)])
+        totals = added(list(term(0, self.levels[0])), 1, [self.levels[k] for k in range(1, first)])
         if first == count:
             return totals
         rest = self.levels[first:].reshape(-1, 8)
-        return jax.lax.fori_loop(0, len(rest), lambda i, totals: added(totals, [rest[i, k] for k in range(8)]), totals)
+
+        def eight(i, totals):
+            return added(totals, first + 8 * i, [rest[i, k] for k in range(8)])
+
+        return jax.lax.fori_loop(0, len(rest), eight, totals)
 
     def average(self, value) -> Array:
-        def term(level):
+        def term(k, level):
             x = jnp.maximum(self._exponent(level), -_WEIGHTLESS)
             factor = jnp.exp(x)
             return factor * value(x, level - self.reference), factor
@@ -239,12 +240,14 @@ class LevelSumsInTurn(AbstractLevelSums):
 
     @property
     def log_shifted(self) -> Array:
-        def term(level):
-            x = self._exponent(level)
-            return jnp.where(x == 0, 0, jnp.exp(x)), jnp.where(x == 0, 1, 0).astype(x.dtype)
+        extreme = jnp.where(self.s <= 0, jnp.argmin(self.levels), jnp.argmax(self.levels))
 
-        others, largest = self._totals(term)
-        return _log1p(others + (largest - 1))
+        def term(k, level):  # that of the reference is 1, and added by `_log1p`
+            weight = jnp.exp(self._exponent(level))
+            return (jnp.where(k == extreme, 0 * weight, weight),)
+
+        (others,) = self._totals(term)
+        return _log1p(others)
 
 
 def _log1p(rest):
