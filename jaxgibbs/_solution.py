@@ -50,6 +50,10 @@ class RESULTS(eqx.Enumeration):
         "A Krylov space of larger dimension would change the answer by more than its standard error, or than the accuracy "
         "asked for. Raise `depth` of the method, or its `deflation` for low temperatures."
     )
+    order_too_small = (
+        "Polynomials of a larger degree would change the answer by more than the accuracy asked for. Raise `order` of the method, "
+        "and at low temperatures its `pieces`; outside `jit` both are chosen where they are left out."
+    )
     probes_too_few = (
         "The standard error is above the accuracy asked for. Raise `probes` of the method, or its `deflation` for low "
         "temperatures."

@@ -11,6 +11,7 @@ FAILURES = (
     "truncated",
     "nonfinite",
     "depth_too_small",
+    "order_too_small",
     "probes_too_few",
     "not_unique",
     "unstable",

@@ -20,6 +20,7 @@ VERDICTS = (
     "nonfinite",
     "truncated",
     "depth_too_small",
+    "order_too_small",
     "probes_too_few",
     "not_unique",
     "coherent",

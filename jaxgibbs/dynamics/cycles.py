@@ -2,7 +2,7 @@
 
 import abc
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -239,7 +239,7 @@ class LimitCycle(eqx.Module):
         return -jnp.sum(inexact(betas) * jnp.sum(self.heat, axis=0))
 
 
-def limit_cycle(strokes: Sequence[AbstractStroke], *, throw: bool = True) -> Solution:
+def limit_cycle(strokes: AbstractStroke | Sequence[AbstractStroke], *, throw: bool = True) -> Solution:
     """The state that a machine comes back to after each period, and what flows meanwhile.
 
         rho = E_n(... E_1(rho)),      W_k = Tr(H_f E_k(rho_k)) - Tr(H_i rho_k) + Tr((H_i - H_f of stroke k - 1) rho_k),
@@ -248,7 +248,7 @@ def limit_cycle(strokes: Sequence[AbstractStroke], *, throw: bool = True) -> Sol
     derivatives of every order in all that the strokes hold, durations too, are those of the implicit function theorem.
 
     Args:
-        strokes: in the order in which they follow on one another.
+        strokes: in the order in which they follow on one another; or the only one.
         throw: whether a cycle that does not settle raises.
 
     Returns:
@@ -256,17 +256,21 @@ def limit_cycle(strokes: Sequence[AbstractStroke], *, throw: bool = True) -> Sol
         of the second eigenvalue of the map of one period: what is left of a deviation after it.
 
     Raises:
-        ValueError: if there are no strokes, or they differ in dimension.
+        ValueError: if there are no strokes, what is given is none, or they differ in dimension.
         RuntimeError: if a deviation from the limit does not decay, so that the limit depends on the start.
 
     Reference: Feldmann & Kosloff, Phys. Rev. E 70, 046110 (2004); Insinga, Andresen, Salamon & Kosloff, Phys. Rev. E 97, 062153
         (2018).
     """
-    strokes = tuple(strokes)
-    if not strokes or not all(isinstance(stroke, AbstractStroke) for stroke in strokes):
+    if isinstance(strokes, AbstractStroke):
+        strokes = (strokes,)
+    listed = isinstance(strokes, Iterable)
+    strokes = tuple(strokes) if listed else strokes
+    if not listed or not strokes or not all(isinstance(stroke, AbstractStroke) for stroke in strokes):
+        found = f"[{', '.join(type(stroke).__name__ for stroke in strokes)}]" if listed else type(strokes).__name__
         raise ValueError(
-            "`strokes` must be a list of at least one `UnitaryStroke` or `ThermalStroke`, but is "
-            f"{[type(stroke).__name__ for stroke in strokes]}."
+            "`strokes` must be a list of at least one `UnitaryStroke`, `ThermalStroke` or `DrivenStroke`, or one of them, but is "
+            f"{found}; a generator goes into a `ThermalStroke` with its duration."
         )
     dims = [len(jax.eval_shape(lambda s=stroke: s.hamiltonians()[0])) for stroke in strokes]
     if len(set(dims)) > 1:

@@ -12,7 +12,7 @@ from jaxgibbs.linalg import Decomposition, decompose, partial_trace
 
 from .entropies import entropy_by_matrices
 from .parts import Part, part_first
-from .states import checked_state, populations, real_trace
+from .states import checked_state, checked_trace, populations, real_trace
 
 Scalar = Float[Array, ""]
 
@@ -30,8 +30,8 @@ def mutual_information(rho: Inexact[Array, "dim dim"], dims: Sequence[int], part
         part: the subsystems of A, one index or several.
 
     Raises:
-        ValueError: if `rho` is not Hermitian or not positive semidefinite (NaN under a trace), `dims` do not multiply to
-            `dim`, or `part` names a subsystem twice or one that is not there.
+        ValueError: if `rho` is not Hermitian, positive semidefinite and of trace 1 (NaN under a trace), `dims` do not multiply
+            to `dim`, or `part` names a subsystem twice or one that is not there.
 
     Example:
         >>> import jaxgibbs as jg
@@ -103,14 +103,13 @@ def area_law_bound(
         beta: inverse temperature, finite and not negative (1 / energy).
 
     Raises:
-        ValueError: if a matrix is not Hermitian, `beta` is out of its range (NaN under a trace), `dims` do not multiply to `dim`,
-            or `part` names a subsystem twice or one that is not there.
+        ValueError: if a matrix is not Hermitian, the trace of `rho` is not 1 or `beta` out of its range (NaN under a trace), `dims`
+            do not multiply to `dim`, or `part` names a subsystem twice or one that is not there.
 
     Reference: Wolf, Verstraete, Hastings & Cirac, Phys. Rev. Lett. 100, 070502 (2008).
     """
     check_hermitian("boundary", boundary)
-    check_hermitian("rho", rho)
-    matrix, sizes = part_first(jnp.asarray(rho), dims, part)
+    matrix, sizes = part_first(checked_trace("rho", rho), dims, part)
     joining, _ = part_first(jnp.asarray(boundary), dims, part)
     beta = jnp.asarray(beta)
     allowed = (beta >= 0) & jnp.isfinite(beta)

@@ -3,11 +3,10 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgibbs._errors import check_hermitian
 from jaxgibbs.linalg import Decomposition, dagger, decompose, matmul, matrix_function
 from jaxgibbs.linalg.functions import ABSOLUTE, SQUARE_ROOT
 
-from .states import checked_state
+from .states import checked_state, checked_trace
 
 Scalar = Float[Array, ""]
 
@@ -19,15 +18,13 @@ def trace_distance(rho: Inexact[Array, "dim dim"], sigma: Inexact[Array, "dim di
     is the middle of the possible ones.
 
     Args:
-        rho: a Hermitian matrix, shape `(dim, dim)`.
-        sigma: a Hermitian matrix of the same shape.
+        rho: a density matrix, shape `(dim, dim)`; eigenvalues that a solver left below 0 may stay.
+        sigma: a density matrix of the same shape.
 
     Raises:
-        ValueError: if a matrix is not Hermitian, or their shapes differ.
+        ValueError: if a matrix is not Hermitian or not of trace 1 (NaN under a trace), or their shapes differ.
     """
-    rho, sigma = jnp.asarray(rho), jnp.asarray(sigma)
-    check_hermitian("rho", rho)
-    check_hermitian("sigma", sigma)
+    rho, sigma = checked_trace("rho", rho), checked_trace("sigma", sigma)
     _check_shapes(rho, sigma)
     return _trace_norm(rho - sigma) / 2
 
@@ -42,7 +39,7 @@ def fidelity(rho: Inexact[Array, "dim dim"], sigma: Inexact[Array, "dim dim"]) -
         sigma: a density matrix of the same shape.
 
     Raises:
-        ValueError: if a state is not Hermitian or not positive semidefinite (NaN under a trace), or their shapes differ.
+        ValueError: if a state is not Hermitian, positive semidefinite and of trace 1 (NaN under a trace), or their shapes differ.
 
     Reference: Uhlmann, Rep. Math. Phys. 9, 273 (1976).
     """

@@ -88,7 +88,7 @@ def concurrence(rho: Inexact[Array, "4 4"]) -> Scalar:
         rho: a density matrix, shape `(4, 4)`.
 
     Raises:
-        ValueError: if `rho` is not of shape `(4, 4)`, not Hermitian or not positive semidefinite (NaN under a trace).
+        ValueError: if `rho` is not of shape `(4, 4)`, or not Hermitian, positive semidefinite and of trace 1 (NaN under a trace).
 
     Reference: Wootters, Phys. Rev. Lett. 80, 2245 (1998).
     """

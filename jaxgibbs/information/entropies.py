@@ -23,7 +23,7 @@ def von_neumann_entropy(rho: Inexact[Array, "dim dim"]) -> Scalar:
         rho: a density matrix, shape `(dim, dim)`.
 
     Raises:
-        ValueError: if `rho` is not Hermitian or not positive semidefinite (NaN under a trace).
+        ValueError: if `rho` is not Hermitian, positive semidefinite and of trace 1 (NaN under a trace).
 
     Example:
         >>> import jaxgibbs as jg
@@ -48,7 +48,7 @@ def relative_entropy(rho: Inexact[Array, "dim dim"], sigma: Inexact[Array, "dim 
         sigma: a density matrix of the same shape.
 
     Raises:
-        ValueError: if a state is not Hermitian or not positive semidefinite (NaN under a trace), or their shapes differ.
+        ValueError: if a state is not Hermitian, positive semidefinite and of trace 1 (NaN under a trace), or their shapes differ.
 
     Reference: Umegaki, Kodai Math. Sem. Rep. 14, 59 (1962).
     """

@@ -19,7 +19,7 @@ from jaxgibbs._errors import check_hermitian, is_concrete, nan_unless
 from jaxgibbs.linalg import Decomposition, dagger, matmul, spectral_map
 from jaxgibbs.linalg.undefined import nan_where
 
-from .means import Mean, arithmetic, logarithmic, of_roots, one_over
+from .means import Mean, arithmetic, check_mean, logarithmic, of_roots, one_over
 from .states import checked_state, supported
 
 Tangents = Inexact[Array, "*parameters dim dim"]
@@ -47,8 +47,8 @@ def quantum_fisher_information(rho: Inexact[Array, "dim dim"], tangents: Tangent
         that leave the support of `rho`: by more than `sqrt(64 dim eps)` of the largest element, as far as rounding can tell.
 
     Raises:
-        ValueError: if `rho` is not Hermitian or not positive semidefinite (NaN under a trace), or a tangent is not Hermitian or not
-            of its shape.
+        ValueError: if `rho` is not Hermitian, positive semidefinite and of trace 1 (NaN under a trace), or a tangent is not
+            Hermitian or not of its shape.
 
     Reference: Helstrom, Phys. Lett. A 25, 101 (1967); Braunstein & Caves, Phys. Rev. Lett. 72, 3439 (1994).
     """
@@ -112,10 +112,12 @@ def monotone_metric(rho: Inexact[Array, "dim dim"], tangents: Tangents, mean: Me
         As `quantum_fisher_information`.
 
     Raises:
-        ValueError: as `quantum_fisher_information`.
+        ValueError: as `quantum_fisher_information`, or if `mean` is no such mean at numbers from 1e-3 to 1e3; whether it is
+            operator monotone is not tested.
 
     Reference: Petz, Linear Algebra Appl. 244, 81 (1996).
     """
+    check_mean(mean)
     state = supported(checked_state("rho", rho))
     tangents = _checked_tangents(tangents, state)
     stack = tangents.reshape(-1, *state.matrix.shape)

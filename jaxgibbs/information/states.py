@@ -11,27 +11,46 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
 
-from jaxgibbs._errors import check_hermitian, is_concrete
+from jaxgibbs._errors import check_hermitian, is_concrete, nan_unless
 from jaxgibbs.linalg import Decomposition, dagger, decompose, matmul
 
 
 def checked_state(name: str, matrix) -> Decomposition:
-    """A positive semidefinite matrix, decomposed.
+    """A positive semidefinite matrix of trace 1, decomposed.
 
     Raises:
-        ValueError: if it is not Hermitian, or an eigenvalue is negative beyond `eps^(1/3)` of the largest (NaN under a trace).
+        ValueError: if it is not Hermitian, its trace differs from 1 by more than `eps^(1/3)`, or an eigenvalue is negative
+            beyond `eps^(1/3)` of the largest (NaN under a trace).
     """
-    matrix = matrix if hasattr(matrix, "dtype") else np.asarray(matrix)
-    check_hermitian(name, matrix)
-    matrix = jnp.asarray(matrix)
-    matrix = matrix if jnp.issubdtype(matrix.dtype, jnp.inexact) else matrix.astype(jnp.result_type(float))
-    state, positive, lowest = _decomposed(matrix)
+    state, positive, lowest = _decomposed(checked_trace(name, matrix))
     if is_concrete(positive) and not positive:
         raise ValueError(
             f"`{name}` must be positive semidefinite, but its lowest eigenvalue is {float(lowest):.3g}; "
             "a state has none below zero: project it, or ask its solver for a smaller tolerance."
         )
     return state
+
+
+def checked_trace(name: str, matrix) -> Inexact[Array, "dim dim"]:
+    """A Hermitian matrix of trace 1, within `eps^(1/3)`: that is how well solvers with a tolerance know a state.
+
+    Raises:
+        ValueError: if it is not Hermitian, or its trace is not 1 (all NaN under a trace).
+    """
+    matrix = matrix if hasattr(matrix, "dtype") else np.asarray(matrix)
+    check_hermitian(name, matrix)
+    matrix = jnp.asarray(matrix)
+    matrix = matrix if jnp.issubdtype(matrix.dtype, jnp.inexact) else matrix.astype(jnp.result_type(float))
+    trace, tolerance = jnp.trace(matrix).real, float(jnp.finfo(matrix.dtype).eps) ** (1 / 3)
+    normalised = jnp.abs(trace - 1) <= tolerance
+    if is_concrete(normalised):
+        if not normalised:
+            raise ValueError(
+                f"`{name}` must have trace 1, but its trace is {float(trace):.6g}, off by more than the tolerance "
+                f"{tolerance:.2g} for {matrix.dtype}; pass `{name} / jnp.trace({name})` if that is what you mean."
+            )
+        return matrix
+    return nan_unless(normalised, matrix)
 
 
 @jax.jit

@@ -40,12 +40,19 @@ def spectral_bounds(product: Callable, start: Inexact[Array, " dim"], depth: int
         start: a random vector.
         depth: number of products.
     """
+    return bounds_and_ground(product, start, depth)[0]
+
+
+def bounds_and_ground(
+    product: Callable, start: Inexact[Array, " dim"], depth: int = 30
+) -> tuple[Bounds, Float[Array, ""]]:
+    """`spectral_bounds`, and the lowest Ritz value: the lowest eigenvalue or little more."""
     tridiagonal = lanczos(product, start, min(depth, len(start)))
     values, vectors = ritz(tridiagonal)
     residuals = tridiagonal.off_diagonal[-1] * jnp.abs(vectors[-1])
     lowest, highest = values[0] - residuals[0], values[-1] + residuals[-1]
     margin = _SAFETY * (highest - lowest) + 64 * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
-    return Bounds(lowest - margin, highest + margin)
+    return Bounds(lowest - margin, highest + margin), values[0]
 
 
 def exp_coefficients(b: Float[Array, ""], order: int) -> tuple[Float[Array, " terms"], Float[Array, ""]]:

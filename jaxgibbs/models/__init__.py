@@ -34,6 +34,9 @@ from .light_matter import spin_boson as spin_boson
 from .molecules import diatomic as diatomic
 from .molecules import nuclear_spin_weights as nuclear_spin_weights
 from .molecules import rotor as rotor
+from .tops import spherical_top as spherical_top
+from .tops import spin_weights_of_ring as spin_weights_of_ring
+from .tops import symmetric_top as symmetric_top
 from .oscillators import oscillator as oscillator
 from .potentials import Particle as Particle
 from .potentials import particle_in_box as particle_in_box

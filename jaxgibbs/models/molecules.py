@@ -48,7 +48,13 @@ def rotor(
 
 
 def diatomic(
-    rotational_constant: ArrayLike, vibrational_quantum: ArrayLike, *, even_weight: float = 1.0, odd_weight: float = 1.0
+    rotational_constant: ArrayLike,
+    vibrational_quantum: ArrayLike,
+    *,
+    even_weight: float = 1.0,
+    odd_weight: float = 1.0,
+    levels: int = 512,
+    vibrational_levels: int = 1024,
 ) -> KroneckerSum:
     """Rigid rotor and harmonic oscillator, `E = B j (j + 1) + w (n + 1/2)`: the internal partition function of a diatomic.
 
@@ -57,13 +63,15 @@ def diatomic(
         vibrational_quantum: `w`, positive, an energy.
         even_weight: nuclear-spin weight of even `j`, as of `rotor`.
         odd_weight: that of odd `j`.
+        levels: how many rotational levels are kept, as of `rotor`.
+        vibrational_levels: how many of the vibration, as `levels` of `oscillator`.
 
     Reference: McQuarrie (1976), Statistical Mechanics, chapter 6.
     """
     return KroneckerSum(
         (
-            rotor(rotational_constant, even_weight=even_weight, odd_weight=odd_weight, levels=512),
-            oscillator(vibrational_quantum),
+            rotor(rotational_constant, even_weight=even_weight, odd_weight=odd_weight, levels=levels),
+            oscillator(vibrational_quantum, levels=vibrational_levels),
         )
     )
 

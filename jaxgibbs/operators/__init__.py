@@ -19,6 +19,7 @@ from .tails import LadderTail as LadderTail
 from .tails import LogarithmicTail as LogarithmicTail
 from .tails import PowerTail as PowerTail
 from .tails import RotorTail as RotorTail
+from .tails import TopTail as TopTail
 from .modes import Bosons as Bosons
 from .modes import Fermions as Fermions
 from .quadratic import QuadraticBosons as QuadraticBosons

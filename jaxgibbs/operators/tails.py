@@ -154,6 +154,56 @@ class RotorTail(AbstractTail):
         return _verdict(value, beta, self.beta_critical)
 
 
+class TopTail(AbstractTail):
+    """Levels `B J (J + 1) + (A - B) K^2`, `-J <= K <= J`, of degeneracy at most `weight (2 J + 1)`, `J = first, ...` left out.
+
+    Args:
+        axial_constant: `A`, positive.
+        transverse_constant: `B`, positive.
+        ground_energy: of the lowest level present, below those left out: 0 unless the nuclear spins forbid `J = 0`.
+        weight: the largest of a level.
+        first: the first `J` left out.
+    """
+
+    axial_constant: Float[Array, ""]
+    transverse_constant: Float[Array, ""]
+    ground_energy: Float[Array, ""]
+    weight: Float[Array, ""]
+    first: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        axial_constant: ArrayLike,
+        transverse_constant: ArrayLike,
+        ground_energy: ArrayLike = 0.0,
+        weight: ArrayLike = 1.0,
+        *,
+        first: int,
+    ):
+        self.axial_constant = positive_scalar("axial_constant", axial_constant)
+        self.transverse_constant = positive_scalar("transverse_constant", transverse_constant)
+        self.ground_energy = inexact(ground_energy)
+        self.weight = positive_scalar("weight", weight)
+        self.first = whole_number("first", first)
+
+    @property
+    def beta_critical(self):
+        return jnp.zeros_like(self.transverse_constant)
+
+    def bound(self, beta, power=0):
+        # all 2 J + 1 levels of a J at the lowest of them, above which `D^m exp(-beta D)` falls once `beta D > m`
+        least = jnp.minimum(self.axial_constant, self.transverse_constant)
+
+        def distance(j):
+            return least * j**2 + self.transverse_constant * j - self.ground_energy
+
+        j, k = self.first, self.first + 1
+        degeneracies = self.weight * (2 * j + 1) ** 2, self.weight * (2 * k + 1) ** 2
+        value = _log_concave_sum(beta, power, distance(j), distance(k), degeneracies)
+        falls = (beta * distance(j) >= power) & (distance(j) > 0)
+        return _verdict(jnp.where(falls, value, jnp.inf), beta, self.beta_critical)
+
+
 class LogarithmicTail(AbstractTail):
     """Levels `scale * ln k`, `k = 1 ... kept` kept: `Z = zeta(scale beta)`, so `beta_c = 1 / scale`."""
 

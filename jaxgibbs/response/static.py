@@ -4,13 +4,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgibbs._errors import is_concrete
 from jaxgibbs.equilibrium import GibbsState
-from jaxgibbs.equilibrium.exact import observable_matrix
+from jaxgibbs.equilibrium.exact import MatrixSpectrum, observable_matrix
+from jaxgibbs.equilibrium.sectors import SectorSpectrum
 from jaxgibbs.linalg import dagger, matmul
 from jaxgibbs.linalg import exponential_family as family
 from jaxgibbs.linalg.levels import LevelSums, degeneracy_tolerance, exponents
+from jaxgibbs.linalg.undefined import nan_where
 from jaxgibbs.open_systems.bohr import eigenbasis
 from jaxgibbs.operators import Dense
 
@@ -22,17 +26,51 @@ Scalar = Float[Array, ""]
 def isothermal_susceptibility(state: GibbsState, a: Any, b: Any) -> Scalar:
     """`chi_T = d<A>/df` of `H - f B` at constant temperature: `beta` times the Kubo-Mori covariance, `-d^2 F / df_a df_b`.
 
+    At `beta = inf` it is the limit, by perturbation theory of second order,
+
+        chi_T = 2 Re sum_k <0|A|k> <k|B|0> / (E_k - E_0),
+
+    on average over the ground states, and infinite, with the sign of that, where their covariance of A and B is not 0: there a
+    field splits the ground level. Energies within `64 eps max|E|` are one level. Derivatives of the limit are as those of
+    `isolated_susceptibility`, and NaN where `beta` is traced.
+
     Args:
         state: the Gibbs state.
         a: `A`, an operator or a Hermitian matrix.
         b: `B`, likewise.
 
     Returns:
-        A number in units of `A B` / energy; NaN at infinite `beta`.
+        A number in units of `A B` / energy. At infinite `beta` NaN for a state of no matrix, such as one of quadratic fermions.
 
     Reference: Kubo, J. Phys. Soc. Jpn. 12, 570 (1957).
     """
-    return state.susceptibility(a, b)
+    if not _has_matrix(state) or (is_concrete(state.beta) and np.all(np.isfinite(np.asarray(state.beta)))):
+        return state.susceptibility(a, b)
+    of = thermal(state)
+    isolated, within = _isolated(of, *(observable_matrix(x, of.hamiltonian.dim) for x in (a, b)))
+    limit = _limit(isolated, within, state.beta)
+    if is_concrete(state.beta):
+        return limit
+    return _where_infinite(jnp.isinf(state.beta), jax.lax.stop_gradient(limit), state.susceptibility(a, b))
+
+
+def _has_matrix(state) -> bool:
+    return isinstance(state, GibbsState) and isinstance(state.spectrum, MatrixSpectrum | SectorSpectrum)
+
+
+def _limit(isolated, within, beta):
+    """What is within rounding of 0 is no covariance of ground states."""
+    return jnp.where(within == 0, isolated, jnp.sign(beta) * jnp.sign(within) * jnp.inf)
+
+
+@jax.custom_jvp
+def _where_infinite(infinite, limit, regular):
+    return jnp.where(infinite, limit, regular)
+
+
+@_where_infinite.defjvp
+def _where_infinite_jvp(primals, tangents):
+    return _where_infinite(*primals), nan_where(primals[0], tangents[2])
 
 
 def adiabatic_susceptibility(state: GibbsState, a: Any, b: Any) -> Scalar:
@@ -81,11 +119,12 @@ def isolated_susceptibility(state: GibbsState, a: Any, b: Any) -> Scalar:
     Reference: Wilcox, Phys. Rev. 174, 624 (1968); Suzuki, Physica 51, 277 (1971).
     """
     of = thermal(state)
-    return _isolated(of, *(observable_matrix(x, of.hamiltonian.dim) for x in (a, b)))
+    return _isolated(of, *(observable_matrix(x, of.hamiltonian.dim) for x in (a, b)))[0]
 
 
 @jax.jit
 def _isolated(of: Thermal, a, b):
+    """`chi_K`, and the covariance of A and B within levels, 0 where it is rounding, without derivatives."""
     order = jnp.argsort(of.hamiltonian.eigenvalues)
     levels, vectors = of.hamiltonian.eigenvalues[order], of.hamiltonian.vectors[:, order]
     apart = jnp.diff(levels, prepend=levels[:1]) > degeneracy_tolerance(levels)
@@ -95,9 +134,19 @@ def _isolated(of: Thermal, a, b):
     levels, vectors = eigenbasis(Dense(of.hamiltonian.matrix), levels, vectors, clusters, nothing)
     same = clusters == 0
     gaps = jnp.where(same, 1, jnp.abs(levels[None, :] - levels[:, None]))
-    x, _ = exponents(of.s, levels)
-    p = LevelSums(of.s, levels).weights
-    change = jnp.maximum(p[:, None], p) * -jnp.expm1(-jnp.where(same, 1, jnp.abs(x[:, None] - x)))
+
+    def populations(s, levels):
+        x, _ = exponents(s, levels)
+        p = LevelSums(s, levels).weights
+        return p, jnp.maximum(p[:, None], p) * -jnp.expm1(-jnp.where(same, 1, jnp.abs(x[:, None] - x)))
+
+    # at zero temperature they are constants, which the derivatives of the formula do not know
+    infinite = jnp.isinf(of.s)
+    constant = populations(jax.lax.stop_gradient(of.s), jax.lax.stop_gradient(levels))
+    p, change = (
+        jnp.where(infinite, a, b)
+        for a, b in zip(constant, populations(jnp.where(infinite, -1, of.s), levels), strict=True)
+    )
     sign = jnp.where(of.s <= 0, 1, -1)
 
     def inside(matrix):
@@ -105,4 +154,10 @@ def _isolated(of: Thermal, a, b):
         u = vectors.astype(dtype)
         return matmul(matmul(dagger(u), matrix.astype(dtype)), u)
 
-    return sign * jnp.sum(jnp.where(same, 0, change / gaps) * (inside(a) * inside(b).T).real)
+    first, second = inside(a), inside(b)
+    products = (first * second.T).real
+    means = [jnp.sum(p * jnp.diagonal(x).real) for x in (first, second)]
+    within = jnp.sum(jnp.where(same, p[:, None] * products, 0)) - means[0] * means[1]
+    noise = 64 * jnp.finfo(levels.dtype).eps * len(levels) * jnp.linalg.norm(first) * jnp.linalg.norm(second)
+    within = jax.lax.stop_gradient(jnp.where(jnp.abs(within) <= noise, 0, within))
+    return sign * jnp.sum(jnp.where(same, 0, change / gaps) * products), within

@@ -84,6 +84,8 @@ SPECTRA = tuple(
         "particle_in_box",
         "power_law",
         "rotor",
+        "symmetric_top",
+        "spherical_top",
         "logarithmic_spectrum",
         "p_spin_spectrum",
         "blume_capel",
@@ -98,6 +100,8 @@ def of_spectra(theta):
     infinite += [
         models.power_law(square(b), 1.5, levels=64),
         models.rotor(square(a), even_weight=1, odd_weight=3, levels=32),
+        models.symmetric_top(square(a), square(b), weights=(4, 2, 2), levels=12),
+        models.spherical_top(square(b), levels=24),
     ]
     graphs = [models.p_spin_spectrum(4, a, b), models.blume_capel(4, a, b)]
     total = sum(
@@ -139,7 +143,7 @@ TABLE = {
 }
 
 EXEMPT = {
-    **dict.fromkeys(("models.nuclear_spin_weights", "models.Lattice"), STRUCTURE),
+    **dict.fromkeys(("models.nuclear_spin_weights", "models.spin_weights_of_ring", "models.Lattice"), STRUCTURE),
     **dict.fromkeys(
         (f"models.{kind}_lattice" for kind in ("chain", "ladder", "square", "triangular", "honeycomb", "kagome")),
         STRUCTURE,

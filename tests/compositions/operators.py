@@ -84,7 +84,10 @@ EXEMPT = {
         STRUCTURE,
     ),
     **dict.fromkeys(
-        (f"operators.{kind}Tail" for kind in ("Abstract", "Ladder", "Power", "Rotor", "Logarithmic", "Continuum")),
+        (
+            f"operators.{kind}Tail"
+            for kind in ("Abstract", "Ladder", "Power", "Rotor", "Top", "Logarithmic", "Continuum")
+        ),
         "a bound, with derivative zero by definition",
     ),
 }

@@ -193,6 +193,10 @@ def test_what_is_refused():
         limit_cycle([])
     with bad(ValueError, match="`strokes` must be a list of at least one"):
         limit_cycle([contact.generator])
+    for nothing, name in ((contact.generator, type(contact.generator).__name__), (3, "int"), (None, "NoneType")):
+        with bad(ValueError, match=f"or one of them, but is {name}; a generator goes into a `ThermalStroke`"):
+            limit_cycle(nothing)
+    np.testing.assert_array_equal(limit_cycle(contact).value.states, limit_cycle([contact]).value.states)
     with bad(ValueError, match="must have one dimension"):
         limit_cycle([contact, UnitaryStroke(np.eye(3), np.eye(3), np.eye(3))])
     with bad(ValueError, match="`duration` must be a finite number of at least 0"):

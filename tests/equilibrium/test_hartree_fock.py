@@ -143,6 +143,38 @@ def test_derivatives_are_those_of_thermodynamics():
     np.testing.assert_allclose([from_entropy, second], difference, rtol=1e-6)
 
 
+@pytest.mark.parametrize("pairing", [False, True])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_transition_of_one_orbital(sign, pairing):
+    """At half filling moments, or particles or pairs, set in at `beta |U| = 4`, where the state is that of no correlation."""
+    one, two = np.zeros((1, 1)), np.ones((1, 1, 1, 1))
+
+    def solve(beta, u):
+        return hartree_fock(one, u * two, beta, 0.0, u / 2, pairing=pairing)
+
+    for beta in (1.0, 4.0):
+        u = sign * 4 / beta
+        answer = solve(beta, u)
+        assert int(answer.stats["unstable"]) == 0
+        np.testing.assert_allclose(answer.value.free_energy, -u / 4 - 2 * np.log(2) / beta, rtol=1e-14)
+        np.testing.assert_allclose(answer.value.densities, 0.5, atol=1e-9)
+        np.testing.assert_allclose(answer.value.pairs, 0, atol=1e-9)
+    # the entropy has a kink there, the free energy only a step of its second derivative
+    slope = jax.grad(lambda b: solve(b, 4.0 * sign).value.free_energy)(1.0)
+    np.testing.assert_allclose(slope, 2 * np.log(2), rtol=1e-14)
+    for name in ("energy", "entropy"):
+        assert np.isnan(jax.grad(lambda b, name=name: getattr(solve(b, 4.0 * sign).value, name))(1.0))
+    # just beyond it `y = tanh(|U| y / 4)` lowers the free energy by 3 (|U| - 4)^2 / 32 below that of the symmetric saddle
+    u = 4.001
+    y = np.sqrt(3 * (u / 4 - 1) / (u / 4) ** 3)
+    for _ in range(30):
+        y -= (y - np.tanh(u * y / 4)) / (1 - u / 4 / np.cosh(u * y / 4) ** 2)
+    beyond = solve(1.0, sign * u)
+    assert int(beyond.stats["unstable"]) == 0
+    expected = -sign * u / 4 + u * y**2 / 4 - 2 * np.log(2 * np.cosh(u * y / 4))
+    np.testing.assert_allclose(beyond.value.free_energy, expected, rtol=0, atol=1e-14)
+
+
 def test_broken_symmetry_leaves_first_derivatives():
     one, two = dimer(-3.0)  # charge density waves and pairs are rotated into each other
     slope = jax.grad(lambda b: hartree_fock(one, two, b, 0.0, -1.5, pairing=True).value.free_energy)(2.0)

@@ -94,7 +94,9 @@ def test_derivatives_are_logarithms_and_of_every_order():
 def test_the_derivative_of_an_infinite_entropy_is_nan_but_harmless_where_not_asked_for():
     def both(weights):
         states = jnp.asarray([RHO, np.eye(3) / 3])
-        values = jax.vmap(lambda t, rho: relative_entropy(rho + t * PURE, jnp.asarray(PURE + t * RHO)))(weights, states)
+        values = jax.vmap(lambda t, rho: relative_entropy((rho + t * PURE) / (1 + t), (PURE + t * RHO) / (1 + t)))(
+            weights, states
+        )
         return values, jnp.where(jnp.isinf(values), 0, values)
 
     weights = jnp.array([0.0, 0.5])
@@ -145,8 +147,12 @@ def test_single_precision():
         (lambda: von_neumann_entropy(np.diag([1.1, -0.1])), "positive semidefinite"),
         (lambda: relative_entropy(np.eye(2) / 2, np.eye(3) / 3), "shape"),
         (lambda: relative_entropy(np.eye(2) / 2, np.diag([1.1, -0.1])), "`sigma` must be positive"),
-        (lambda: trace_distance(np.eye(2), np.eye(3)), "shape"),
+        (lambda: trace_distance(np.eye(2) / 2, np.eye(3) / 3), "shape"),
         (lambda: trace_distance([[1, 1], [0, 1]], np.eye(2)), "must be Hermitian"),
+        (lambda: trace_distance(RHO, 2 * SIGMA), "`sigma` must have trace 1, but its trace is 2"),
+        (lambda: von_neumann_entropy(np.eye(2)), "trace is 2, off by more than the tolerance 6.1e-06 for float64"),
+        (lambda: von_neumann_entropy(np.eye(2, dtype=np.float32)), "tolerance 0.0049 for float32"),
+        (lambda: fidelity(RHO, 0.99 * SIGMA), "`sigma` must have trace 1, but its trace is 0.99"),
         (lambda: fidelity(np.eye(2) / 2, np.eye(3) / 3), "shape"),
     ],
 )
@@ -155,5 +161,11 @@ def test_misuse(call, message):
         call()
 
 
-def test_a_negative_state_under_a_trace_is_nan():
+def test_a_negative_state_or_one_of_another_trace_is_nan_under_a_trace():
     assert np.isnan(jax.jit(von_neumann_entropy)(np.diag([1.1, -0.1])))
+    for name in ("von_neumann_entropy", "fidelity", "trace_distance"):
+        function = getattr(jg.information, name)
+        states = jnp.stack([RHO, 2 * RHO])
+        answers = jax.vmap(lambda x, f=function: f(x) if f is von_neumann_entropy else f(x, SIGMA))(states)
+        assert np.isfinite(answers[0])
+        assert np.isnan(answers[1])

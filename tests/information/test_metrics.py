@@ -242,6 +242,12 @@ def test_single_precision_and_batches():
         (lambda: classical_fisher_information(np.ones(2) / 2, np.ones(3)), "`slopes` must have shape"),
         (lambda: classical_fisher_information(np.array([1.1, -0.1]), np.ones(2)), "must not be negative"),
         (lambda: pullback_metric(jnp.diag, np.ones((2, 2))), "`parameters` must be a real vector"),
+        (lambda: symmetric_logarithmic_derivative(PAULI[0], PAULI[0]), "`rho` must have trace 1, but its trace is 0"),
+        (lambda: monotone_metric(RHO, MOVES, lambda x, y: x + y), r"that is `f\(1\) = 1`"),
+        (lambda: monotone_metric(RHO, MOVES, lambda x, y: (x + 2 * y) / 3), r"`f\(t\) = t f\(1 / t\)`"),
+        (lambda: monotone_metric(RHO, MOVES, lambda x, y: jnp.hypot(x, y) / 2**0.5), "harmonic and the arithmetic"),
+        (lambda: monotone_metric(RHO, MOVES, lambda x, y: (x + y) / 2 + (x - y) ** 2), "be homogeneous"),
+        (lambda: monotone_metric(RHO, MOVES, lambda x, y: jnp.sum(x)), "`mean` must be elementwise"),
         (lambda: bures_distance(np.eye(2) / 2, np.eye(3) / 3), "shape"),
     ],
 )

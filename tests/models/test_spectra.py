@@ -104,6 +104,73 @@ def test_nuclear_spin_weights():
         assert sum(models.nuclear_spin_weights(spin)) == (2 * spin + 1) ** 2
 
 
+def top_sum(axial, transverse, beta, weights=(1,), last=150):
+    return sum(
+        weights[k % len(weights)]
+        * (2 * j + 1)
+        * np.exp(-beta * (transverse * j * (j + 1) + (axial - transverse) * k * k))
+        for j in range(last)
+        for k in range(-j, j + 1)
+    )
+
+
+@pytest.mark.parametrize(("axial", "transverse"), [(0.9, 0.25), (0.4, 0.7)])
+def test_symmetric_tops_are_their_sums_and_their_classical_limits(axial, transverse):
+    weights = models.spin_weights_of_ring(0.5)
+    for beta in (0.05, 2.0):
+        found = jg.log_partition(models.symmetric_top(axial, transverse, weights=weights), beta)
+        np.testing.assert_allclose(found, np.log(top_sum(axial, transverse, beta, weights)), rtol=1e-13)
+    # of three protons, symmetry number 3: 8 / 3 of the classical number of states, with the first quantum correction
+    errors = []
+    for t in (0.02, 0.01):
+        top = models.symmetric_top(axial, transverse, weights=weights, levels=192)
+        classical = 8 / 3 * np.sqrt(np.pi / (axial * transverse**2)) * t**-1.5
+        first = t * (4 * transverse - transverse**2 / axial) / 12
+        errors.append(float(jnp.exp(jg.log_partition(top, t)) / classical - 1 - first))
+    np.testing.assert_allclose(errors[0] / errors[1], 4, rtol=0.05)  # of second order
+    # the two species without each other: the lowest state of the second turns about the axis
+    species = [models.symmetric_top(axial, transverse, weights=w) for w in ((4, 0, 0), (0, 2, 2))]
+    np.testing.assert_allclose([s.levels.min() for s in species], [0, axial + transverse], rtol=1e-14)
+    apart = jnp.logaddexp(*(jg.log_partition(s, 0.3) for s in species))
+    both = jg.log_partition(models.symmetric_top(axial, transverse, weights=weights), 0.3)
+    np.testing.assert_allclose(apart, both, rtol=1e-13)
+
+
+def test_spherical_top_is_a_symmetric_one_of_equal_constants():
+    top, beta = models.spherical_top(0.3, weight=16 / 12), 0.02
+    other = models.symmetric_top(0.3, 0.3, weights=(16 / 12,))
+    np.testing.assert_allclose(jg.log_partition(top, beta), jg.log_partition(other, beta), rtol=1e-14)
+    # by theta functions Z = e^{x / 4} sqrt(pi) x^{-3/2} with x = beta B, up to exponentially small terms
+    x = 0.3 * beta
+    np.testing.assert_allclose(
+        jnp.exp(jg.log_partition(top, beta)), 16 / 12 * np.exp(x / 4) * np.sqrt(np.pi) * x**-1.5, rtol=1e-12
+    )
+    np.testing.assert_allclose(jg.heat_capacity(top, beta), 1.5, rtol=1e-12)
+    with pytest.raises(TruncationNotConverged, match="keep more levels"):
+        jg.log_partition(top, 1e-4)
+    # more can be kept, of a diatomic too
+    np.testing.assert_allclose(jg.heat_capacity(models.spherical_top(0.3, levels=2048), 1e-4), 1.5, rtol=1e-9)
+    with pytest.raises(TruncationNotConverged):
+        jg.log_partition(models.diatomic(1e-3, 0.5), 0.02)
+    hot = models.diatomic(1e-3, 0.5, levels=2048, vibrational_levels=8192)
+    np.testing.assert_allclose(jg.heat_capacity(hot, 0.02), 2 - 1e-4 / 12, rtol=1e-8)
+
+
+def test_spin_weights_of_rings():
+    assert models.spin_weights_of_ring(0.5) == (4, 2, 2)  # CH3Cl
+    assert models.spin_weights_of_ring(1) == (11, 8, 8)  # CD3Cl
+    assert models.spin_weights_of_ring(0.5, 2) == models.nuclear_spin_weights(0.5)  # H2: a turn by pi is (-1)^j there
+    assert models.spin_weights_of_ring(1, 2) == models.nuclear_spin_weights(1)
+    # of many, from the turn as a matrix on the spin states
+    for spin, count in ((0.5, 4), (0.5, 6), (1, 4), (0.5, 5)):
+        size = int(2 * spin + 1)
+        states = np.indices((size,) * count).reshape(count, -1)
+        turned = np.ravel_multi_index(tuple(np.roll(states, 1, axis=0)), (size,) * count)
+        values = np.linalg.eigvals(np.eye(size**count)[turned] * (-1.0 if size % 2 == 0 and count % 2 == 0 else 1.0))
+        found = np.round(np.angle(values) * count / (2 * np.pi)).astype(int) % count
+        assert models.spin_weights_of_ring(spin, count) == tuple(np.bincount(found, minlength=count))
+
+
 def test_level_scheme():
     scheme = models.level_scheme([3, 0, 1], [1, 2, 5])
     np.testing.assert_allclose(jg.log_partition(scheme, 0.0), np.log(8))
@@ -142,6 +209,12 @@ def test_enough_levels():
         (lambda: models.power_law(1.0, 0.0), "`exponent` must be positive"),
         (lambda: models.hydrogen(-1.0), "`rydberg` must be positive"),
         (lambda: models.nuclear_spin_weights(0.2), "`spin` must be one of"),
+        (lambda: models.symmetric_top(1.0, -1.0), "`transverse_constant` must be positive"),
+        (lambda: models.symmetric_top(1.0, 1.0, weights=(0, -1)), "`weights` must be a list of numbers of at least 0"),
+        (lambda: models.symmetric_top(1.0, 1.0, weights=(4, 2, 1)), "`weights` must be equal for `K` and `-K`"),
+        (lambda: models.symmetric_top(1.0, 1.0, weights=(0, 1, 1), levels=1), "must reach a level of positive weight"),
+        (lambda: models.spherical_top(1.0, weight=0), "`weight` must be positive"),
+        (lambda: models.spin_weights_of_ring(0.5, 1), "`count` must be at least 2"),
     ],
 )
 def test_wrong_input_is_refused_with_its_reason(call, message):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxgibbs._errors import ContinuousSpectrum, NotTraceClass, UnboundedAbove
-from jaxgibbs.operators.tails import ContinuumTail, LadderTail, LogarithmicTail, PowerTail, RotorTail
+from jaxgibbs.operators.tails import ContinuumTail, LadderTail, LogarithmicTail, PowerTail, RotorTail, TopTail
 
 POWERS = (0, 1, 2, 3, 4)
 BETAS = (1e-3, 0.03, 0.2, 1.0, 4.0, 30.0)
@@ -108,9 +108,34 @@ def test_logarithmic_levels_against_the_zeta_function(scale, excess):
         assert bound < 1.5 * exact or np.isinf(bound)
 
 
+@pytest.mark.parametrize(("axial", "transverse", "ground"), [(1.7, 0.4, 0.0), (0.3, 0.8, 1.1), (0.5, 0.5, 0.0)])
+def test_tops_against_their_levels(axial, transverse, ground):
+    j, k = (x.ravel() for x in np.meshgrid(np.arange(9, 400), np.arange(-400, 401), indexing="ij"))
+    j, k = j[np.abs(k) <= j], k[np.abs(k) <= j]
+    distance = transverse * j * (j + 1) + (axial - transverse) * k**2 - ground
+    tail = TopTail(axial, transverse, ground, 3.0, first=9)
+    compared = 0
+    for beta in (0.01, 0.1, 0.5, 2.0):
+        for power in POWERS:
+            exact = np.sum(3.0 * (2 * j + 1) * distance**power * np.exp(-beta * distance))
+            bound = float(tail.bound(beta, power))
+            assert bound >= exact * (1 - 1e-12)
+            if power == 0 and exact < 1e-6:
+                compared += 1
+                assert bound < 30 * exact  # all K of a J count as the lowest
+    assert compared >= 1
+
+
 @pytest.mark.parametrize(
     "tail",
-    [LadderTail(1, 5), PowerTail(1, 2, 5), PowerTail(1, 0.5, 1), RotorTail(2, 3, first=4), LogarithmicTail(2, 5)],
+    [
+        LadderTail(1, 5),
+        TopTail(2, 3, first=4),
+        PowerTail(1, 2, 5),
+        PowerTail(1, 0.5, 1),
+        RotorTail(2, 3, first=4),
+        LogarithmicTail(2, 5),
+    ],
 )
 @pytest.mark.parametrize("power", [0, 2])
 def test_limits_and_transforms(tail, power):

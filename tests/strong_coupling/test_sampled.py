@@ -82,9 +82,27 @@ def test_a_larger_bath_has_smaller_errors():
 
 def test_an_order_that_is_too_small_is_reported():
     whole, alone = parts(1.0)
-    found = sampled_mean_force(whole, alone, BETA, method=BathProbes(2, order=3))
-    assert found.result == RESULTS.depth_too_small
+    method = BathProbes(2, order=3)
+    found = sampled_mean_force(whole, alone, BETA, method=method, throw=False)
+    assert found.result == RESULTS.order_too_small
     assert found.value.error > 1e-3
+    with pytest.raises(RuntimeError, match="Raise `order` of the method"):
+        sampled_mean_force(whole, alone, BETA, method=method)
+    assert np.isnan(jax.jit(lambda b: sampled_mean_force(whole, alone, b, method=method).value.energy)(BETA))
+
+
+def test_low_temperatures_take_several_pieces():
+    """The bounds of the spectrum are known to 1 %: with one polynomial rounding would grow as `e^{beta w / 200}`."""
+    whole, alone = parts(1.0)
+    method = BathProbes(36, distribution=unit_vectors)
+    for beta in (300.0, 3000.0):
+        exact, found = mean_force(whole, alone, beta), sampled_mean_force(whole, alone, beta, method=method)
+        assert int(found.stats["pieces"]) > 1
+        for name in ("reduced_state", "energy", "entropy"):
+            np.testing.assert_allclose(getattr(found.value, name), getattr(exact, name), atol=1e-8)
+        np.testing.assert_allclose(found.value.log_partition, exact.log_partition, rtol=1e-12)
+    with pytest.raises(RuntimeError, match="and at low temperatures its `pieces`"):
+        sampled_mean_force(whole, alone, 3000.0, method=BathProbes(2, pieces=1))
 
 
 @pytest.mark.slow
@@ -114,7 +132,7 @@ def test_refusals():
         sampled_mean_force(whole, np.eye(5), 1.0)
     with pytest.raises(ValueError, match="positive and finite"):
         sampled_mean_force(whole, alone, -1.0)
-    for knobs in ({"probes": 0}, {"order": 0}):
+    for knobs in ({"probes": 0}, {"order": 0}, {"pieces": 0}):
         with pytest.raises(ValueError, match="whole number"):
             BathProbes(**knobs)
 
