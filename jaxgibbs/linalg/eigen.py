@@ -171,6 +171,12 @@ def _values_by_lapack(matrix, target: str):
     return jnp.where(info == 0, values, jnp.nan)
 
 
+@functools.partial(jax.jit, static_argnums=1)
+def _probe(matrix, target: str):
+    """The public solver, which makes jaxlib register its kernels, and the one for values alone, in one program."""
+    return _elsewhere(matrix, eigenvectors=False), _values_by_lapack(matrix, target)
+
+
 @functools.cache
 def _values_target(dtype: np.dtype) -> str | None:
     """Name of LAPACK's eigenvalue kernel inside jaxlib, or `None` where this jaxlib has no such kernel."""
@@ -178,9 +184,7 @@ def _values_target(dtype: np.dtype) -> str | None:
     target = f"lapack_{prefixes[dtype.name]}_ffi"
     try:
         with jax.ensure_compile_time_eval(), jax.default_device(jax.devices("cpu")[0]):
-            sample = jnp.asarray(np.diag([2.0, 1.0]).astype(dtype))
-            _elsewhere(sample, eigenvectors=False)  # makes jaxlib register its kernels
-            values = np.asarray(jax.jit(_values_by_lapack, static_argnums=1)(sample, target))
+            values = np.asarray(_probe(jnp.asarray(np.diag([2.0, 1.0]).astype(dtype)), target)[1])
     except Exception:  # any failure, of whatever type this jaxlib raises, means: use the public solver
         return None
     return target if np.allclose(values, [1.0, 2.0]) else None
