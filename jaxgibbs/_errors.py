@@ -42,7 +42,13 @@ def _is_readable(leaf) -> bool:
 
 def nan_unless(condition, value):
     """`value` where `condition` holds, elsewhere NaN with NaN derivatives; `jnp.where` would give the derivative 0."""
+    if is_concrete(condition) and np.ndim(condition) == 0 and np.asarray(condition) and _is_inexact(value):
+        return value  # what is fine needs no program
     return value * jnp.where(condition, 1, jnp.nan)
+
+
+def _is_inexact(value) -> bool:
+    return isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.inexact)
 
 
 def check_finite(name: str, value) -> None:

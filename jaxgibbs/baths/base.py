@@ -5,6 +5,7 @@ import math
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Float
 
 from jaxgibbs._errors import is_concrete, nan_unless
@@ -121,8 +122,9 @@ def real_scalar(
         raise ValueError(
             f"`{name}` must be {words}, but has shape {array.shape} and dtype {array.dtype}; map over a batch with `jax.vmap`."
         )
-    within = ~jnp.isnan(array) if signed else array > 0 if positive else array >= 0
-    allowed = within if allow_infinite else within & jnp.isfinite(array)
+    xp, number = (np, np.asarray(array)) if is_concrete(array) else (jnp, array)
+    within = ~xp.isnan(number) if signed else number > 0 if positive else number >= 0
+    allowed = within if allow_infinite else within & xp.isfinite(number)
     if is_concrete(allowed) and not allowed:
         finite = "" if allow_infinite else "finite, "
         raise ValueError(f"`{name}` must be {finite}{words}, but is {value}.")

@@ -1,5 +1,6 @@
 """Energy and entropy accounted for along a trajectory: the first and the second law, integrated."""
 
+import functools
 from typing import Any
 
 import equinox as eqx
@@ -114,30 +115,12 @@ def thermodynamic_balance(
     generator = now.prepared() if isinstance(generator, AbstractGenerator) else generator
     fine, weights = _quadrature(times, nodes)
     solution = evolve(generator, rho, fine, method=method, throw=throw)
-    at_times = jnp.arange(len(times)) * (nodes + 1)
     along = _along_constant if constant else _along
-    flows, (internal, entropy) = along(generator, hamiltonian, betas, fine, solution.value, at_times)
-    states = solution.value[at_times]
-    betas = jnp.broadcast_to(betas, (len(now.baths),)).astype(internal.dtype)
-    heats, power, production = (x[at_times] for x in flows)
-    heat, work, produced = (_integrated(x, weights, nodes) for x in flows)
-    value = Balance(
-        betas,
-        fine[at_times],
-        states,
-        internal,
-        entropy,
-        internal[:, None] - entropy[:, None] / betas,
-        heats,
-        power,
-        production,
-        heat,
-        work,
-        produced,
-    )
-    return Solution(value, solution.error[at_times], solution.result, solution.stats)
+    value = along(generator, hamiltonian, betas, fine, weights, solution.value)
+    return Solution(value, solution.error[:: nodes + 1], solution.result, solution.stats)
 
 
+@functools.partial(jax.jit, static_argnums=1)
 def _quadrature(times, nodes: int):
     """The times with the points of the rule between them, and the weights of these points, shape `(times - 1, nodes)`."""
     x, w = np.polynomial.legendre.leggauss(nodes)
@@ -159,18 +142,38 @@ def _integrated(flows, weights, nodes: int):
     return jnp.concatenate([jnp.zeros((1, *tail), parts.dtype), jnp.cumsum(parts, axis=0)])
 
 
-def _along(generator, hamiltonian, betas, times, states, at_times):
-    """What flows at all times; energy and entropy at some."""
+def _along(generator, hamiltonian, betas, times, weights, states) -> Balance:
+    """What flows at all times, and its integrals; energy and entropy at those between which it is integrated."""
+    nodes = weights.shape[1]
+    at_times = slice(None, None, nodes + 1)
 
     def content(t, state):
         return energy(generator_at(generator, t), state, _at(hamiltonian, t)), von_neumann_entropy(state)
 
     @jax.jit
-    def read(times, states):
+    def read(betas, times, weights, states):
         flows = jax.vmap(lambda t, state: _readings(generator, hamiltonian, betas, t, state))(times, states)
-        return flows, jax.vmap(content)(times[at_times], states[at_times])
+        internal, entropy = jax.vmap(content)(times[at_times], states[at_times])
+        heats, power, production = (x[at_times] for x in flows)
+        heat, work, produced = (_integrated(x, weights, nodes) for x in flows)
+        betas = jnp.broadcast_to(betas, heats.shape[1:]).astype(internal.dtype)
+        free = internal[:, None] - entropy[:, None] / betas
+        return Balance(
+            betas=betas,
+            times=times[at_times],
+            states=states[at_times],
+            energy=internal,
+            entropy=entropy,
+            free_energy=free,
+            heat_currents=heats,
+            power=power,
+            entropy_production_rates=production,
+            heat=heat,
+            work=work,
+            entropy_production=produced,
+        )
 
-    return read(times, states)
+    return read(betas, times, weights, states)
 
 
 _along_constant = eqx.filter_jit(_along)  # a function of time may hold traced values: it is no key of a cache

@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Float
 
 from jaxgibbs import linalg
@@ -56,8 +57,9 @@ class CountedJumps(AbstractCounting):
     def adjoint_tilted_jump_map(self, chi):
         return self._weighted(jnp.exp(chi * self.quanta)).adjoint_jump_map()
 
-    def moment_map(self, order):
-        return self._weighted(self.quanta**order).jump_map()
+    def moments(self, x, highest):
+        powers = jnp.stack([self.quanta**order for order in range(1, highest + 1)])
+        return jax.vmap(lambda factors: self._weighted(factors).jump_map()(x))(powers)
 
     def _weighted(self, factors):
         """The generator with other rates, not checked: they may be negative."""
@@ -118,27 +120,25 @@ class CountedHeat(AbstractCounting):
         parts = [self._tilted(-chi * w, self.generator.adjoint_jump_map(bath)) for bath, w in self._counted()]
         return _sum(parts + self._others(lambda bath: self.generator.adjoint_jump_map(bath)))
 
-    def moment_map(self, order):
-        """By the commutator with `X -> (H X + X H) / 2`, `order` times."""
+    def moments(self, x, highest):
+        """By commutators with `A: X -> (H X + X H) / 2`, `D_m = [A, D_(m-1)]`, from a table of all `D_m A^j X`."""
         charge = self._centred()
-        binomials = [(-1) ** j * math.comb(order, j) for j in range(order + 1)]
 
         def anticommuted(x):
             return (matmul(charge, x) + matmul(x, charge)) / 2
 
+        def next_order(table, _):
+            table = jax.vmap(anticommuted)(table) - jnp.roll(table, -1, axis=0)  # each time one more row is meaningless
+            return table, table[0]
+
+        _, powers = jax.lax.scan(lambda y, _: (anticommuted(y), y), x, length=highest + 1)
+        exponents = jnp.arange(1, highest + 1)[:, None, None]
+
         def part(weight, jump):
-            def apply(x):
-                total = jnp.zeros_like(x)
-                for j, binomial in enumerate(binomials):
-                    image = jump(x)
-                    for _ in range(order - j):
-                        image = anticommuted(image)
-                    total, x = total + binomial * image, anticommuted(x)
-                return weight**order * total
+            images = jax.lax.scan(next_order, jax.vmap(jump)(powers), length=highest)[1]
+            return weight**exponents * images
 
-            return apply
-
-        return _sum([part(w, self.generator.jump_map(bath)) for bath, w in self._counted()])
+        return sum(part(w, self.generator.jump_map(bath)) for bath, w in self._counted())
 
     def _counted(self):
         return [(b, w) for b, w in zip(self.generator.baths, self.weights, strict=True) if self.bath in (None, b)]
@@ -180,7 +180,7 @@ def cumulant_generating_function(counting: AbstractCounting, chi: ArrayLike, *, 
     Reference: Esposito, Harbola & Mukamel, Rev. Mod. Phys. 81, 1665 (2009).
     """
     real = jnp.finfo(counting.generator.dtype).dtype
-    return _dominant(counting, _real_scalar("chi", chi).astype(real), _chosen(method, counting))
+    return _dominant(_prepared(counting), _real_scalar("chi", chi).astype(real), _chosen(method, counting))
 
 
 _dominant = eqx.filter_jit(dominant_eigenvalue)
@@ -208,7 +208,7 @@ def cumulants(counting: AbstractCounting, order: int = 2, *, method: Method = Au
     Reference: Flindt, Novotny, Braggio & Jauho, Phys. Rev. B 82, 155407 (2010).
     """
     order = whole_number("order", order)
-    method = _chosen(method, counting)
+    method, counting = _chosen(method, counting), _prepared(counting)
     return _recursion(counting, as_real(steady_state(counting.generator, method).value), order, method)
 
 
@@ -262,6 +262,11 @@ def _real_scalar(name: str, value: ArrayLike) -> Scalar:
     return value
 
 
+def _prepared(counting: AbstractCounting) -> AbstractCounting:
+    """The same, with rates of baths as arrays, which programs need not compute."""
+    return eqx.tree_at(lambda c: c.generator, counting, counting.generator.prepared())
+
+
 def _chosen(method: Method, counting: AbstractCounting) -> Dense | Krylov:
     chosen = choose(method, counting.generator)
     if not isinstance(chosen, Dense | Krylov):
@@ -272,14 +277,25 @@ def _chosen(method: Method, counting: AbstractCounting) -> Dense | Krylov:
 @eqx.filter_jit
 def _recursion(counting, state, order, method):
     solve = shifted_solver(method, counting.generator)
-    moments = [counting.moment_map(n) for n in range(1, order + 1)]
-    states, found = [state], []
-    for n in range(1, order + 1):
-        images = [math.comb(n, m) * as_real(moments[m - 1](as_hermitian(states[n - m]))) for m in range(1, n + 1)]
-        total = sum(images[1:], images[0])
-        found.append(jnp.trace(total))
-        if n < order:
-            shift = [math.comb(n, m) * found[m - 1] * states[n - m] for m in range(1, n + 1)]
-            new = solve(sum(shift[1:], shift[0]) - total)
-            states.append(new - jnp.trace(new) * state)
-    return jnp.stack(found)
+    binomials = np.array([[math.comb(n, m) for m in range(1, order + 1)] for n in range(1, order + 1)], state.dtype)
+    # of the step `n` the weight of what the `m`th derivative makes of the state `k`, with `k + m = n`
+    meet = np.add.outer(np.arange(order), np.arange(1, order + 1)) == np.arange(1, order + 1)[:, None, None]
+    weights = jnp.asarray(meet * binomials[:, None, :])
+
+    def step(carry, inputs):
+        states, images, found = carry
+        n, weights = inputs
+        images = images.at[n - 1].set(jax.vmap(as_real)(counting.moments(as_hermitian(states[n - 1]), order)))
+        total = jnp.einsum("km,kmij->ij", weights, images, precision="highest")
+        found = found.at[n - 1].set(jnp.trace(total))
+
+        def advance(states):
+            shift = jnp.einsum("km,m,kij->ij", weights, found, states, precision="highest")
+            new = solve(shift - total)
+            return states.at[n].set(new - jnp.trace(new) * state)
+
+        return (jax.lax.cond(n < order, advance, lambda states: states, states), images, found), None
+
+    states = jnp.zeros((order, *state.shape), state.dtype).at[0].set(state)
+    begin = states, jnp.zeros((order, *states.shape), state.dtype), jnp.zeros(order, state.dtype)
+    return jax.lax.scan(step, begin, (jnp.arange(1, order + 1), weights))[0][2]

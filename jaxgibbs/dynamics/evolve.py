@@ -91,7 +91,7 @@ def checked_times(times) -> Float[Array, " times"]:
             f"`times` must be a list of real numbers, but have shape {times.shape} and dtype {times.dtype}."
         )
     check_finite("times", times)
-    ascending = jnp.all(jnp.diff(times) >= 0)
+    ascending = np.all(np.diff(np.asarray(times)) >= 0) if is_concrete(times) else jnp.all(jnp.diff(times) >= 0)
     if is_concrete(ascending) and not ascending:
         raise ValueError(
             "`times` must ascend from the time of the initial state, but a later one is smaller; sort them."

@@ -6,7 +6,7 @@ import functools
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Complex, Float
 
 from jaxgibbs.linalg import eigvalsh
 from jaxgibbs.linalg.bicgstab import bicgstab
@@ -37,8 +37,8 @@ class AbstractCounting(eqx.Module):
         """Its adjoint."""
 
     @abc.abstractmethod
-    def moment_map(self, order: int):
-        """The derivative of `tilted_jump_map` of this order, at least 1, at `chi = 0`."""
+    def moments(self, x: Complex[Array, "dim dim"], highest: int) -> Complex[Array, "highest dim dim"]:
+        """What the derivatives of `tilted_jump_map` at `chi = 0` make of a matrix, of orders 1 to `highest`, stacked."""
 
 
 class Tilted(AbstractGenerator):

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Inexact
 from .batches import where_they_lie
 from .small_eigenvalues import LARGEST, small_eigenvalues
 
+_TINY, _SMALL = 3**3, 12**3  # multiplications in a product of complex matrices
 _SIDE_BY_SIDE = 16  # so many calls are written out: more would cost compile time
 _MANY = 256  # from here on, tiny matrices are worth a program of their own, which takes a second to compile
 
@@ -25,10 +26,15 @@ _MANY = 256  # from here on, tiny matrices are worth a program of their own, whi
 def matmul(a: Array, b: Array) -> Array:
     """Matrix product at full precision (on a GPU float32 products default to TF32, with errors of 3e-4).
 
-    A complex128 product is made of three real ones on the CPU, where XLA's own is three times slower.
+    A large complex128 product is made of three real ones on the CPU, where XLA's own is three times slower. Of small ones the
+    parts would cost more than the product, and each a hundredth of a second to compile.
     """
     if a.dtype == b.dtype == jnp.complex128:
-        return jax.lax.platform_dependent(a, b, cpu=_three_products, default=_product)
+        size = math.prod(a.shape[-2:]) * (b.shape[-1] if b.ndim > 1 else 1)
+        if size <= _TINY and a.ndim > 1 and b.ndim > 1:
+            return jnp.sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)  # batches are one loop, not many calls
+        if size > _SMALL:
+            return jax.lax.platform_dependent(a, b, cpu=_three_products, default=_product)
     return _product(a, b)
 
 
@@ -165,6 +171,12 @@ def _values_by_lapack(matrix, target: str):
     return jnp.where(info == 0, values, jnp.nan)
 
 
+@functools.partial(jax.jit, static_argnums=1)
+def _probe(matrix, target: str):
+    """The public solver, which makes jaxlib register its kernels, and the one for values alone, in one program."""
+    return _elsewhere(matrix, eigenvectors=False), _values_by_lapack(matrix, target)
+
+
 @functools.cache
 def _values_target(dtype: np.dtype) -> str | None:
     """Name of LAPACK's eigenvalue kernel inside jaxlib, or `None` where this jaxlib has no such kernel."""
@@ -172,9 +184,7 @@ def _values_target(dtype: np.dtype) -> str | None:
     target = f"lapack_{prefixes[dtype.name]}_ffi"
     try:
         with jax.ensure_compile_time_eval(), jax.default_device(jax.devices("cpu")[0]):
-            sample = jnp.asarray(np.diag([2.0, 1.0]).astype(dtype))
-            _elsewhere(sample, eigenvectors=False)  # makes jaxlib register its kernels
-            values = np.asarray(jax.jit(_values_by_lapack, static_argnums=1)(sample, target))
+            values = np.asarray(_probe(jnp.asarray(np.diag([2.0, 1.0]).astype(dtype)), target)[1])
     except Exception:  # any failure, of whatever type this jaxlib raises, means: use the public solver
         return None
     return target if np.allclose(values, [1.0, 2.0]) else None
