@@ -9,12 +9,17 @@ import jax.core
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import Array, Bool, Float, Inexact
+from jaxtyping import Array, Bool, Inexact
 
 
-def nan_where(bad: Bool[Array, "*shape"], tangent: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`tangent`, linearly, but NaN where `bad`; its transpose is NaN where a cotangent of a bad entry is not zero."""
-    return _nan_where.bind(tangent, jnp.broadcast_to(bad, tangent.shape), transposed=False)
+def nan_where(
+    bad: Bool[Array, "*shape"], tangent: Inexact[Array, "*shape"], *, unless_zero: bool = False
+) -> Inexact[Array, "*shape"]:
+    """`tangent`, linearly, but NaN where `bad`; its transpose is NaN where a cotangent of a bad entry is not zero.
+
+    With `unless_zero` it is the other way round.
+    """
+    return _nan_where.bind(tangent, jnp.broadcast_to(bad, tangent.shape), transposed=unless_zero)
 
 
 @jax.custom_jvp
@@ -46,8 +51,8 @@ def _transpose(cotangent, x, bad, *, transposed: bool):
     return _nan_where.bind(cotangent, bad, transposed=not transposed), None
 
 
-def _aligned(operands, axes):
-    """All operands with the batch in front, repeated where they had none."""
+def aligned(operands, axes):
+    """Of a batched primitive: all operands with the batch in front, repeated where they had none."""
     size = next(x.shape[axis] for x, axis in zip(operands, axes, strict=True) if axis is not None)
     return [
         jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
@@ -56,7 +61,7 @@ def _aligned(operands, axes):
 
 
 def _batch(operands, axes, *, transposed: bool):
-    return _nan_where.bind(*_aligned(operands, axes), transposed=transposed), 0
+    return _nan_where.bind(*aligned(operands, axes), transposed=transposed), 0
 
 
 _nan_where = Primitive("nan_where")
@@ -77,7 +82,7 @@ def nan_if_defective(
     """`tangent`, linearly, but NaN where an element of `defect` exceeds `sqrt(eps)` times the largest of `tangent`.
 
     `defect` is linear in the same perturbation; derivatives are NaN likewise where that of the defect is not zero. Its transpose
-    passes everything: reverse mode does not know the perturbation, and needs `nan_in_reverse` at what is perturbed.
+    passes everything: reverse mode does not know the perturbation, and needs `reverse_marks.nan_in_reverse` at what is perturbed.
     """
     floor = jnp.zeros(tangent.shape[:-2], tangent.real.dtype)
     return _defective.bind(tangent, defect, floor)
@@ -108,7 +113,7 @@ def _defective_transpose(cotangent, x, defect, floor):
 
 
 def _defective_batch(operands, axes):
-    return _defective.bind(*_aligned(operands, axes)), 0
+    return _defective.bind(*aligned(operands, axes)), 0
 
 
 _defective = Primitive("nan_if_defective")
@@ -118,33 +123,3 @@ ad.primitive_jvps[_defective] = _defective_jvp
 ad.primitive_transposes[_defective] = _defective_transpose
 batching.primitive_batchers[_defective] = _defective_batch
 mlir.register_lowering(_defective, mlir.lower_fun(_defective_value, multiple_results=False))
-
-
-def nan_in_reverse(bad: Bool[Array, "*shape"], tangent: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`tangent`; its transpose is NaN where `bad`, also for a cotangent 0, to which one-sided derivatives may have cancelled."""
-    return _reverse.bind(tangent, jnp.broadcast_to(bad, tangent.shape))
-
-
-def _reverse_jvp(primals, tangents):
-    (x, bad), (dx, _) = primals, tangents
-    out = _reverse.bind(x, bad)
-    return out, ad.Zero(out.aval.to_tangent_aval()) if isinstance(dx, ad.Zero) else _reverse.bind(dx, bad)
-
-
-def _reverse_transpose(cotangent, x, bad):
-    if isinstance(cotangent, ad.Zero):
-        return ad.Zero(x.aval), None
-    return _nan_where.bind(cotangent, bad, transposed=False), None
-
-
-def _reverse_batch(operands, axes):
-    return _reverse.bind(*_aligned(operands, axes)), 0
-
-
-_reverse = Primitive("nan_in_reverse")
-_reverse.def_impl(lambda x, bad: x)
-_reverse.def_abstract_eval(lambda x, bad: jax.core.ShapedArray(x.shape, x.dtype))
-ad.primitive_jvps[_reverse] = _reverse_jvp
-ad.primitive_transposes[_reverse] = _reverse_transpose
-batching.primitive_batchers[_reverse] = _reverse_batch
-mlir.register_lowering(_reverse, mlir.lower_fun(lambda x, bad: x, multiple_results=False))

@@ -5,17 +5,17 @@ the secular approximation jumps where a perturbation pulls them apart, and has n
 has derivatives of every order: those of perturbation theory between different levels.
 """
 
+from typing import Any, NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgibbs.linalg import dagger, matmul
-from jaxgibbs.linalg.undefined import nan_if_defective, nan_in_reverse
+from jaxgibbs.linalg.reverse_marks import nan_in_reverse
+from jaxgibbs.linalg.undefined import nan_if_defective
 from jaxgibbs.operators import AbstractOperator
-
-_ONE_BY_ONE = 16  # so many couplings of a leaf are judged one by one, a larger leaf as a whole
 
 
 def bohr_clusters(levels: Float[Array, " dim"], tolerance: Float[Array, ""] | float) -> Int[Array, "dim dim"]:
@@ -70,8 +70,8 @@ def eigenbasis(
     Perturbation theory, `dE_i = <i|dH|i>` and `dU = U X` with `X_ij = <i|dH|j> / (E_j - E_i)` between levels and 0 inside one:
     of use where no answer depends on the choice of vectors inside a level. Derivatives are NaN where the perturbation splits
     a level, or shifts driven transitions of one cluster differently. In reverse mode, where the perturbation is not known,
-    they are NaN for each coupling of the Hamiltonian that does so, and for a leaf of many numbers, such as a matrix, if any of
-    its perturbations does.
+    they are NaN for each coupling of the Hamiltonian that does so, alone or, in second order, together with another one, and
+    for a leaf of many numbers, such as a matrix, if any of its perturbations does. Reverse mode of third order sees no more.
     """
     del hamiltonian, clusters, driven
     return levels, vectors
@@ -81,19 +81,19 @@ def eigenbasis(
 def _eigenbasis_jvp(primals, tangents):
     hamiltonian, _, _, clusters, driven = primals
     levels, vectors = eigenbasis(*primals)
-    tangent = _watched(tangents[0], *(jax.lax.stop_gradient(x) if eqx.is_array(x) else x for x in primals))
-    direction = _direction(hamiltonian, tangent, vectors)
+    tangent = _watched(tangents[0], hamiltonian, levels, vectors, clusters, driven)
+    return (levels, vectors), _pushed(tangent, hamiltonian, levels, vectors, clusters, driven)
+
+
+def _pushed(tangent, hamiltonian, levels, vectors, clusters, driven):
+    """The derivatives of `levels` and `vectors` along `tangent`, NaN where there are none."""
+    matrix = eqx.filter_jvp(lambda h: h.to_dense(), (hamiltonian,), (tangent,))[1]
+    direction = matmul(matmul(dagger(vectors), ((matrix + dagger(matrix)) / 2).astype(vectors.dtype)), vectors)
     direction = nan_if_defective(direction, _defects(direction, clusters, driven))
     gaps = levels[None, :] - levels[:, None]
     inverse = jnp.where(clusters == 0, 0, 1 / jnp.where(clusters == 0, 1, gaps))
     d_levels = jnp.diagonal(direction).real.astype(levels.dtype)
-    return (levels, vectors), (d_levels, matmul(vectors, (inverse * direction).astype(vectors.dtype)))
-
-
-def _direction(hamiltonian, tangent, vectors):
-    """`<i|dH|j>`."""
-    matrix = eqx.filter_jvp(lambda h: h.to_dense(), (hamiltonian,), (tangent,))[1]
-    return matmul(matmul(dagger(vectors), ((matrix + dagger(matrix)) / 2).astype(vectors.dtype)), vectors)
+    return d_levels, matmul(vectors, (inverse * direction).astype(vectors.dtype))
 
 
 def _defects(direction, clusters, driven):
@@ -106,34 +106,40 @@ def _defects(direction, clusters, driven):
     return jnp.stack([inside, differences.astype(inside.dtype)])
 
 
+class _Splittings(NamedTuple):
+    """Judges which perturbations of a Hamiltonian split a cluster; a point is its arrays and what `eigenbasis` takes besides."""
+
+    arrays: Any  # the structure of what of the Hamiltonian are arrays
+    rest: Any  # that of what are none
+    others: tuple[Any, ...]
+
+    def _read(self, point):
+        *leaves, levels, vectors, clusters, driven = point
+        hamiltonian = eqx.combine(self.arrays.unflatten(leaves), self.rest.unflatten(self.others))
+        return hamiltonian, levels, vectors, clusters, driven
+
+    def _tangent(self, direction):
+        return self.arrays.unflatten([direction.get(k) for k in range(self.arrays.num_leaves)])
+
+    def first(self, point, u):
+        return jnp.any(jnp.isnan(_pushed(self._tangent(u), *self._read(point))[0]))
+
+    def second(self, point, u, v):
+        hamiltonian, levels, vectors, *clusters = self._read(point)
+        along_u, along_v = self._tangent(u), self._tangent(v)
+        moved = _pushed(along_v, hamiltonian, levels, vectors, *clusters)
+        _, change = eqx.filter_jvp(
+            lambda *place: _pushed(along_u, *place, *clusters), (hamiltonian, levels, vectors), (along_v, *moved)
+        )
+        return jnp.any(jnp.isnan(change[0]))
+
+
 def _watched(tangent, hamiltonian, levels, vectors, clusters, driven):
     """`tangent`, marked for reverse mode in the leaves that split a cluster."""
-    del levels
-    hamiltonian = jax.tree_util.tree_map(
-        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, hamiltonian
-    )
-    leaves, structure = jax.tree_util.tree_flatten(tangent, is_leaf=lambda leaf: leaf is None)
-
-    def splits(number, perturbation):
-        alone = structure.unflatten([perturbation if k == number else None for k in range(len(leaves))])
-        direction = _direction(hamiltonian, alone, vectors)
-        return jnp.any(jnp.isnan(nan_if_defective(direction, _defects(direction, clusters, driven))))
-
-    marked = []
-    for number, leaf in enumerate(leaves):
-        if leaf is None:
-            marked.append(leaf)
-            continue
-        if leaf.size <= _ONE_BY_ONE and not jnp.iscomplexobj(leaf):
-            units = jnp.eye(leaf.size, dtype=leaf.dtype).reshape(leaf.size, *leaf.shape)
-            bad = jax.vmap(lambda unit, number=number: splits(number, unit))(units).reshape(leaf.shape)
-        else:  # a direction without any symmetry splits what any direction splits
-            draws = np.random.default_rng(0).normal(size=(2, *leaf.shape))
-            bad = splits(
-                number,
-                jnp.asarray(draws[0] + 1j * draws[1]).astype(leaf.dtype)
-                if jnp.iscomplexobj(leaf)
-                else jnp.asarray(draws[0], leaf.dtype),
-            )
-        marked.append(nan_in_reverse(bad, leaf))
-    return structure.unflatten(marked)
+    arrays, rest = eqx.partition(hamiltonian, eqx.is_array)
+    leaves, structure = jax.tree_util.tree_flatten(arrays)
+    others, structure_of_rest = jax.tree_util.tree_flatten(rest)
+    moving = {k: leaf for k, leaf in enumerate(structure.flatten_up_to(tangent)) if leaf is not None}
+    judge = _Splittings(structure, structure_of_rest, tuple(others))
+    marked = nan_in_reverse(judge, [*leaves, levels, vectors, clusters, driven], moving)
+    return structure.unflatten([marked.get(k) for k in range(len(leaves))])

@@ -129,8 +129,8 @@ def davies(
         L(rho) = -i [H + H_LS, rho] + sum_a sum_w gamma_a(w) D[A_a(w)](rho),    A(w) = sum_{E_j - E_i = w} P_i A P_j
 
     Valid where rates are small beside differences of Bohr frequencies; those within `tolerance` make one collective jump.
-    Derivatives are at fixed clustering, NaN where a perturbation would split a cluster (reverse mode sees this to first order
-    only; see `eigenbasis`): make couplings the leaves of an operator, or use `chen_kastoryano_gilyen`. The local generator of
+    Derivatives are at fixed clustering, NaN where a perturbation would split a cluster (reverse mode sees this to second
+    order; see `eigenbasis`): make couplings the leaves of an operator, or use `chen_kastoryano_gilyen`. The local generator of
     weakly coupled parts is `davies(free_part, ...) + Lindbladian(rest, [])`.
 
     Args:

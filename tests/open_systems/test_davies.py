@@ -374,16 +374,51 @@ def test_unequal_shifts_of_one_frequency_are_refused_where_a_coupling_drives_it(
 
 
 @pytest.mark.slow
-def test_a_splitting_in_second_order_has_a_first_derivative_and_no_second():
+@pytest.mark.parametrize("modes", ["ff", "rf", "fr", "rr"])
+def test_a_splitting_in_second_order_has_a_first_derivative_and_no_second(modes):
+    """Two equal levels, of which a coupling of strength `t` to a third one pushes down the first, by `t^2`."""
+    mixing = np.zeros((3, 3))
+    mixing[0, 2] = mixing[2, 0] = 1.0
+    levels, coupling = jg.operators.Dense(np.diag([0.0, 0.0, 1.0])), jg.operators.Dense(mixing)
+
     def value(t):
-        mixing = np.zeros((3, 3))
-        mixing[0, 2] = mixing[2, 0] = 1.0  # pushes the first of two equal levels down, in second order
-        generator = jg.davies(np.diag([0.0, 0.0, 1.0]) + t * mixing, [(OPERATORS[0][:3, :3], HOT)])
+        generator = jg.davies(levels + t * coupling, [(OPERATORS[0][:3, :3], HOT)], lamb_shift=False)
         return jnp.sum(generator(STATE[:3, :3]) * WEIGHT[:3, :3]).real
 
-    _, first, second = derivatives_of(value, "ff")(0.0)
-    assert np.isfinite(first)
+    _, first, second = jax.jit(derivatives_of(value, modes))(0.0)
+    np.testing.assert_allclose(first, jax.jvp(value, (0.0,), (1.0,))[1], rtol=1e-10)
     assert np.isnan(second)
+
+
+def two_qubits(x):
+    """Of fields, one common and one on one qubit alone, an exchange, a temperature and a strength: a steady state's reading."""
+    common, one = (jg.operators.Dense(np.kron(SZ, np.eye(2)) + s * np.kron(np.eye(2), SZ)) for s in (1, 0))
+    exchange = jg.operators.Dense(np.kron(SX, SX) + np.kron(SX @ SZ, SZ @ SX))
+    hamiltonian = x[0] * common + x[1] * one + x[2] * exchange
+    left, right = np.kron(SX, np.eye(2)), np.kron(np.eye(2), SX)
+    baths = [(left + 0.5 * right, jg.OhmicBath(x[3], 1e-3 * x[4], 5.0)), (left - 0.3 * right, COLD)]
+    state = jg.steady_state(jg.davies(hamiltonian, baths, lamb_shift=False)).value
+    return jnp.sum(jnp.cos(jnp.arange(16.0)).reshape(4, 4) * state).real
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hessian", [jax.hessian, lambda f: jax.jacrev(jax.grad(f))], ids=["forward", "reverse"])
+@pytest.mark.parametrize("splits", [False, True])
+def test_steady_states_have_second_derivatives_in_couplings_rates_and_temperatures(hessian, splits):
+    """Against differences of gradients; without exchange and field on one qubit, both split the two levels of energy 0."""
+    at, h = jnp.array([0.5, 0.0, 0.0, 0.7, 1.0] if splits else [0.5, 0.2, 0.3, 0.7, 1.0]), 1e-3
+    value, gradient, found = jax.jit(two_qubits), jax.jit(jax.grad(two_qubits)), jax.jit(hessian(two_qubits))(at)
+
+    def differences(function, k):
+        near, far = (function(at + n * h * np.eye(5)[k]) - function(at - n * h * np.eye(5)[k]) for n in (1, 2))
+        return (8 * near - far) / (12 * h)
+
+    smooth = [0, 3, 4] if splits else list(range(5))
+    np.testing.assert_array_equal(np.isnan(gradient(at)), [k not in smooth for k in range(5)])
+    assert np.all(np.isnan(found) == np.array([[not {j, k} <= set(smooth) for j in range(5)] for k in range(5)]))
+    for k in smooth:
+        np.testing.assert_allclose(gradient(at)[k], differences(value, k), atol=1e-7)
+        np.testing.assert_allclose(found[k], differences(gradient, k), atol=1e-7)
 
 
 @pytest.mark.slow
