@@ -31,6 +31,16 @@ SLOW = (
     "dynamics.CountedJumps",
     "response.steady_correlation",
     "response.green_kubo",
+    "fit_expectations",
+    "strong_coupling.sampled_mean_force",
+    "strong_coupling.ultrastrong",
+    "strong_coupling.oscillator_of_modes",
+    "dynamics.UnitaryStroke",
+    "dynamics.evolution_operator",
+    "baths.FiniteBath",
+    "information.quantum_fisher_information",
+    "models.molecule",
+    "models.hopping_chain_modes",
 )
 
 

@@ -27,6 +27,7 @@ def test_nothing_for_plots_or_the_command_line_is_imported():
     assert tops.isdisjoint({"matplotlib", "typer", "click", "rich", "pandas", "qutip", "pytest", "scipy"})
 
 
+@pytest.mark.slow
 def test_importing_computes_nothing():
     # A computation at import time would start the backend, so that users could no longer choose the platform or x64.
     code = "import jaxgibbs, jax; jax.config.update('jax_enable_x64', True); print(jax.numpy.ones(1).dtype)"

@@ -39,6 +39,7 @@ def test_levels_stand_side_by_side_where_degenerate():
     assert len({s[0, 0] for s in segments[1:]}) == 3
 
 
+@pytest.mark.slow
 def test_lines_and_currents_and_populations():
     ax = plotting.spectral_lines([0.0, 1.0], [0.3, 0.7])
     assert len(ax.collections[0].get_segments()) == 2

@@ -46,6 +46,7 @@ def test_a_finite_bath_has_the_moments_of_the_bath():
     np.testing.assert_allclose(finite.reorganisation_energy(), OHMIC.reorganisation_energy(), rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_errors_fall_exponentially_and_say_what_is_cut_off():
     errors = [float(error_of(OHMIC, made(OHMIC, modes))) for modes in (4, 8, 16)]
     assert errors[0] < 0.05

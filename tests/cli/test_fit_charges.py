@@ -48,6 +48,7 @@ def qubit(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_qubit_closed_form(qubit, capsys):
     # lam = -(artanh r / r) q and K = (1 - r^2) n n^T + (r / artanh r) (1 - n n^T), so cov(lam) = K^-1 cov(q) K^-1.
     q = np.array([0.3, -0.2, 0.4])
@@ -113,6 +114,7 @@ def test_dependent_charges_leave_with_code_one(qubit):
     assert result["verdict"] == "dependent"
 
 
+@pytest.mark.slow
 def test_model_with_more_targets_than_charges(tmp_path):
     # Temperature and field of a Heisenberg ring from its energy, its magnetisation and two correlations, in a CSV file.
     sites = 4

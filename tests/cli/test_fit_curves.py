@@ -27,6 +27,7 @@ def written(folder, text):
     return path
 
 
+@pytest.mark.slow
 def test_published_fit(tmp_path, capsys):
     """The box of the shipped problem, smaller, so that few starts do."""
     text = SHIPPED.replace("from = -400, to = 50", "from = -60, to = -10").replace(
@@ -120,6 +121,7 @@ def test_every_quantity_in_its_units(lines, tmp_path):
     np.testing.assert_allclose(problem.variances, 0.01)
 
 
+@pytest.mark.slow
 def test_a_limit_and_a_search_cut_short_end_in_exit_code_one(tmp_path, capsys):
     text = SHIPPED.replace("from = 1.5, to = 2.5", "from = 1.5, to = 2.0").replace(
         "from = -60, to = 10, value = 0", "value = -9.3"

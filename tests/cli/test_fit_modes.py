@@ -29,6 +29,7 @@ def radiance(wavenumber, temperature, mu, h=scipy.constants.h, k=scipy.constants
     return 1e23 * 2 * h * frequency**3 / scipy.constants.c**2 / np.expm1(h * frequency / (k * temperature) + mu)
 
 
+@pytest.mark.slow
 def test_cmb_temperature_and_chemical_potential(cmb):
     code, result, _ = cmb
     assert code == 0
@@ -133,6 +134,7 @@ charges = ["energy", "number"]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statistics", ["bosons", "fermions"])
 def test_exact_occupations_give_back_their_multipliers(tmp_path, statistics):
     energies = np.linspace(0.5, 4.0, 9)
@@ -147,6 +149,7 @@ def test_exact_occupations_give_back_their_multipliers(tmp_path, statistics):
     assert result["chi_square"] < 1e-10
 
 
+@pytest.mark.slow
 def test_noisy_tail_and_a_charge_from_a_column(tmp_path):
     # A third charge with its own column, one mode measured negative as noise can make it.
     rng = np.random.default_rng(3)

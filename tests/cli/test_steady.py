@@ -38,6 +38,7 @@ def steady(folder, text):
     return code, json.loads(path.read_text()) if path.exists() else None
 
 
+@pytest.mark.slow
 def test_one_bath_leads_to_its_gibbs_state(tmp_path, capsys):
     code, result = steady(tmp_path, ATOM + WARM)
     assert code == 0

@@ -9,6 +9,7 @@ from jaxgibbs.cli import run
 AXES = ["--over", "field=0:2:3", "--over", "temperature=0.5:2:4:log"]
 
 
+@pytest.mark.slow
 def test_writes_a_labelled_grid_and_resumes(tmp_path, capsys):
     out, export = tmp_path / "grid", tmp_path / "grid.nc"
     command = ["sweep", "heisenberg_chain", "--set", "sites=2", *AXES, "--out", str(out), "--netcdf", str(export)]

@@ -293,6 +293,7 @@ def test_states_of_every_kind_are_taken():
 # -- time reversal ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_time_reversal_includes_the_hamiltonian_and_fails_where_it_is_wrong():
     real = coupling(np.random.default_rng(4), 3, is_complex=False)
     conjugation = symmetry.complex_conjugation(3)
@@ -312,6 +313,7 @@ def test_time_reversal_includes_the_hamiltonian_and_fails_where_it_is_wrong():
 DIRECTION = np.array([[0.1, 1, 0.5j], [1, 0, 0.2], [-0.5j, 0.2, 0.3]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "weight", [KMS, pytest.param(BKM, marks=pytest.mark.slow), pytest.param(0.3, marks=pytest.mark.slow)], ids=str
 )
@@ -342,6 +344,7 @@ def test_the_hamiltonian_of_the_generator_moves_with_the_state():
     assert jax.jit(jax.grad(jax.grad(square)))(0.1) == pytest.approx(bend, abs=1e-7)
 
 
+@pytest.mark.slow
 def test_squares_are_smooth_where_residuals_have_a_kink():
     jumps = np.asarray(THERMAL.jump_operators)
 
@@ -408,6 +411,7 @@ def test_what_is_not_balanced_does_not_fit_the_structure():
 # -- estimates -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [KMS, pytest.param(GNS, marks=pytest.mark.slow)], ids=str)
 def test_estimates_agree_with_dense_maps_within_their_errors(weight):
     h = np.diag(LEVELS)

@@ -56,6 +56,7 @@ def test_the_dot_and_its_derivatives(chi):
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_cumulants_of_the_dot_are_derivatives_of_the_closed_form():
     expected, function = [], closed_form
     for _ in range(4):
@@ -186,6 +187,7 @@ def test_the_uncertainty_relation_of_a_classical_rate_model():
     assert np.all(ratio(parameters.T, production) >= 2 - 1e-9)
 
 
+@pytest.mark.slow
 def test_what_is_refused(two_baths):
     generator = jg.Lindbladian(SZ, [LOWERING])
     with pytest.raises(ValueError, match="`quanta` must have one number"):

@@ -172,6 +172,7 @@ def test_carnots_cycle_comes_near_its_efficiency():
     assert 1.9 < ratio < 2.1
 
 
+@pytest.mark.slow
 def test_a_cycle_that_does_not_settle():
     turn = UnitaryStroke(SZ, SZ, scipy.linalg.expm(0.4j * SX), 1.0)
     with pytest.raises(RuntimeError, match=r"does not settle.*couple its bath to all transitions"):

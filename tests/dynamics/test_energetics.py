@@ -72,6 +72,7 @@ def test_each_bath_obeys_the_second_law_and_both_forms_agree(seed):
     np.testing.assert_allclose(production(generator, states[0], betas)[0], 0, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_entropy_production_is_the_fall_of_free_energy_and_of_relative_entropy():
     generator, beta = four_levels(0.8), 0.8
     rho = random_state(np.random.default_rng(9), 4)
@@ -109,6 +110,7 @@ def test_infinite_where_the_bath_leads_out_of_the_support():
     assert 0 < value < 1
 
 
+@pytest.mark.slow
 def test_local_and_global_heat():
     # (Levy & Kosloff 2014): local baths, each on its own qubit; heat of the whole H may flow from cold to hot
     w_h, w_c, g, beta_h, beta_c = 3.0, 1.0, 0.05, 0.5, 1.0
@@ -202,6 +204,7 @@ def test_a_closed_system_has_neither_heat_nor_entropy_production():
     assert dynamics.entropy_rate(closed, rho) == 0
 
 
+@pytest.mark.slow
 def test_single_precision_and_batches():
     generator = qubit(1.3, [0.3, 0.7], [0.4, 1.5])
     low = jax.tree_util.tree_map(lambda x: x.astype(np.complex64 if jnp.iscomplexobj(x) else np.float32), generator)

@@ -38,6 +38,7 @@ MASER = jnp.array([2.5, 1.0, 0.2, 0.3, 1.4])
 operate = jax.jit(lambda p: maser(*p))
 
 
+@pytest.mark.slow
 def test_the_maser_is_a_carnot_engine_of_its_levels():
     hot, cold, _, hot_beta, cold_beta = MASER
     found, current = operate(MASER), maser_current(*MASER)
@@ -52,6 +53,7 @@ def test_the_maser_is_a_carnot_engine_of_its_levels():
     np.testing.assert_allclose(slope, known, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_light_is_amplified_where_the_hot_bath_fills_more_than_the_cold_one():
     rng = np.random.default_rng(1)
     cold, hot = np.sort(rng.uniform(0.3, 3, (2, 40)), axis=0)
@@ -78,6 +80,7 @@ def refrigerator_current(cold, work, cold_beta, work_beta, hot_beta):
     return cycle_current((0.3 * n_c, 0.4 * n_w, 0.5 * (n_h + 1)), (0.3 * (n_c + 1), 0.4 * (n_w + 1), 0.5 * n_h))
 
 
+@pytest.mark.slow
 def test_the_absorption_refrigerator_and_its_window():
     betas = jnp.array([1.5, 0.2, 1.0])  # cold, work, hot
     window = float((betas[2] - betas[1]) / (betas[0] - betas[2]))  # the largest w_c / w_w that is cooled

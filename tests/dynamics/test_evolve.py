@@ -27,6 +27,7 @@ def relaxed(rate, times):
     return excited, coherence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
 def test_relaxation_and_dephasing_of_a_qubit(method):
     solution = jg.evolve(qubit(W, [0.4], [BETA]), PLUS, TIMES, method=method)
@@ -107,6 +108,7 @@ def rotating(detuning, rabi):
     return at
 
 
+@pytest.mark.slow
 def test_rabi_oscillations_in_a_rotating_field():
     times, detuning, rabi = np.linspace(0, 9, 4), 0.4, 0.7
     solution = jg.evolve(rotating(detuning, rabi), np.diag([0.0, 1.0]), times)
@@ -162,6 +164,7 @@ def test_derivatives_by_runge_kutta(forward):
     np.testing.assert_allclose(slope, jax.grad(lambda r: relaxed(r, 1.0)[0])(0.4), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_derivative_in_the_initial_state_is_the_adjoint_evolution():
     rng = np.random.default_rng(2)
     generator, rho, observable = general(rng, 5), random_state(rng, 5), direction(rng, 5, True)
@@ -202,6 +205,7 @@ def test_single_precision(method):
     assert solution.error[-1] < 1e-2
 
 
+@pytest.mark.slow
 def test_a_unit_of_time_that_overflows_is_made_smaller():
     # slow in the beginning, fast in what is small: powers of 300 exceed what single precision holds
     generator = jg.Lindbladian(np.diag([0.0, 300.0]).astype(np.complex64), [])

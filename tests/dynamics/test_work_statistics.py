@@ -49,6 +49,7 @@ def work():
     return dynamics.work_measurement(BEFORE, AFTER, UNITARY, BETA)
 
 
+@pytest.mark.slow
 def test_the_distribution_is_that_of_projectors_also_of_degenerate_levels(work):
     pairs = list(by_projectors(BEFORE, AFTER, by_unitary, thermal(BEFORE, BETA)))
     values, weights = np.array(pairs).T
@@ -191,6 +192,7 @@ def test_the_unitary_is_of_fourth_order_and_has_derivatives():
     np.testing.assert_allclose(slope, known, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_protocol_run_backwards_makes_the_backward_process():
     def spin(t):
         return (0.4 + t) * SZ + 0.5 * SX + 0.3 * t**2 * SY

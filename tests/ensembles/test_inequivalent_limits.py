@@ -34,6 +34,7 @@ def limit(request):
     return model, e, s, beta, heat, model.transition()
 
 
+@pytest.mark.slow
 def test_canonical_is_the_legendre_transform_of_given_energy(limit):
     model, e, s, _, _, transition = limit
     for beta in float(transition.beta) * np.array([-0.7, 0.0, 0.5, 0.9, 1.0, 1.1]):
@@ -42,6 +43,7 @@ def test_canonical_is_the_legendre_transform_of_given_energy(limit):
         assert found >= np.max(s - beta * e) - 1e-14
 
 
+@pytest.mark.slow
 def test_transition_has_equal_areas(limit):
     model, e, s, _, _, transition = limit
     low, high = (float(x) for x in transition.energies)

@@ -51,6 +51,7 @@ def test_gaussian_is_its_formula_and_ends_in_limits():
     np.testing.assert_allclose(gaussian(H, -beta * wide**2, wide).energy, canonical.energy, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_spectra_are_their_matrices():
     grouped = Spectrum([-1.0, -0.3, 0.2, 0.9], np.log([1.0, 1.0, 2.0, 1.0]))
     for make in (window_state, gaussian_state):
@@ -63,6 +64,7 @@ def test_spectra_are_their_matrices():
         np.testing.assert_allclose(function(grouped, 0.1, 0.3), function(H, 0.1, 0.3), rtol=50 * EPS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [window_state, gaussian_state])
 def test_derivatives_in_the_hamiltonian_are_differences_at_degeneracy_too(make):
     def value(t):
@@ -91,6 +93,7 @@ def test_smooth_entropies_are_their_sums():
     assert microcanonical_beta(H, 2.0, 0.3) < 0 < microcanonical_beta(H, 2.0, 0.3, entropy=volume_entropy)
 
 
+@pytest.mark.slow
 def test_free_spins_have_the_canonical_temperature():
     # n spins of energy +-1/2: beta(e) = ln((1/2 - e) / (1/2 + e)), which a broadening s moves by beta s^2 beta'(e) / n
     n, up = 4000, np.arange(4001)

@@ -61,6 +61,7 @@ def test_a_state_that_is_degenerate_at_zero_temperature_is_found_whole():
     assert few.result == jg.RESULTS.depth_too_small
 
 
+@pytest.mark.slow
 def test_what_is_not_reached_is_said():
     few = jg.gibbs_state(CHAIN, HOT, method=jg.Lanczos(accuracy=1e-6, max_probes=24, depth=30))
     assert few.result == jg.RESULTS.probes_too_few

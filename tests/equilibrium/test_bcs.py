@@ -16,6 +16,7 @@ BAND = (np.arange(LEVELS) + 0.5) / LEVELS * 2 - 1  # from -1 to 1
 WEAK = 0.25 * 2 / LEVELS  # N(0) g = 1/4
 
 
+@pytest.mark.slow
 def test_universal_ratios_of_weak_coupling():
     critical = float(bcs_critical_temperature(BAND, WEAK))
     gap = float(bcs_state(BAND, WEAK, 1e2 / critical).value.gap)
@@ -30,6 +31,7 @@ def test_universal_ratios_of_weak_coupling():
     assert slope == pytest.approx(np.pi * np.sqrt(8 / (7 * zeta)), rel=1e-3)  # 3.063 sqrt(1 - T / T_c)
 
 
+@pytest.mark.slow
 def test_gap_closes_at_the_critical_temperature():
     energies = np.array([-1.0, -0.2, 0.0, 0.4, 0.4])  # one at mu, two degenerate
     critical = float(bcs_critical_temperature(energies, 0.6, 0.1))
@@ -71,6 +73,7 @@ def test_bound_and_the_gaussian_state_with_this_gap(beta):
     np.testing.assert_allclose(modes, np.sort(np.repeat(state.quasiparticle_energies, 2)), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_attraction_on_two_sites_is_that_of_hartree_fock_and_bogoliubov():
     # at half filling a site has `Delta = U <c_down c_up>`: the gap equation of the bands -+t with g = U / 2
     two = np.zeros((2, 2, 2, 2))

@@ -48,6 +48,7 @@ def test_canonical_ensembles_are_sums_over_their_states(kind):
             np.testing.assert_allclose(np.sum(mean), particles, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_canonical_derivatives():
     for kind in (Fermions, Bosons):
         occupations, _ = states(kind, 3)
@@ -67,6 +68,7 @@ def test_canonical_derivatives():
         np.testing.assert_allclose(found[1], exact[1], rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_many_particles():
     """`w = 1`: binomials; at low temperature the filled sea."""
     modes = Fermions(np.linspace(-1, 1, 400))
@@ -125,6 +127,7 @@ RINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "sites"), [("ising", 6), ("xx", 5), pytest.param("ising", 3, marks=pytest.mark.slow)])
 def test_rings_are_their_matrices(name, sites):
     modes, dense = RINGS[name]

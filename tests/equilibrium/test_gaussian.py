@@ -55,6 +55,7 @@ def dense_answers(hamiltonian, beta):
 SLOW = ("hopping", "degenerate")  # by one more compilation each; derivatives cover both
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in FERMIONS]
 )
@@ -71,6 +72,7 @@ def test_fermions_are_their_fock_space(name):
             np.testing.assert_allclose(covariance, exact_covariance, atol=100 * rounding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pairing", pytest.param("hopping", marks=pytest.mark.slow)])
 def test_correlations_and_products(name):
     hamiltonian = FERMIONS[name]
@@ -155,6 +157,7 @@ def test_derivatives_in_the_couplings_at_degeneracy(is_paired):
     np.testing.assert_allclose(found[1], exact[1], atol=1e-11)
 
 
+@pytest.mark.slow
 def test_third_derivative_of_log_z():
     def f(t, dense):
         h = jg.models.tight_binding(3, [(0, 1), (1, 2), (2, 0)], [1.0, 1.0, 1.0], jnp.array([1.0, 0, 0]) * (t - 0.3))

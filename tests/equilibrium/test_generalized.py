@@ -44,6 +44,7 @@ def test_charges_that_do_not_commute():
     assert "one complex block of 4" in state.explain()
 
 
+@pytest.mark.slow
 def test_the_gradient_and_the_hessian_in_the_multipliers():
     charges = [jnp.asarray(hermitian(4, s)) for s in range(3)]
     multipliers = jnp.array([0.4, -0.7, 0.2])
@@ -59,6 +60,7 @@ def test_the_gradient_and_the_hessian_in_the_multipliers():
     np.testing.assert_allclose(entropy_slope, -covariance @ multipliers, rtol=1e-11)  # dS = -K lam . d lam
 
 
+@pytest.mark.slow
 def test_one_charge_is_the_canonical_state():
     for hamiltonian in (
         Dense(hermitian(3, 1)),

@@ -229,6 +229,7 @@ def test_beta_and_hamiltonian_of_different_precision():
 # -- transforms ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_jit_vmap_and_pytrees():
     hamiltonian = chain()
     leaves, structure = jax.tree_util.tree_flatten(hamiltonian)

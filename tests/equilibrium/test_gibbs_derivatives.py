@@ -51,6 +51,7 @@ def test_derivatives_are_nan_at_infinite_beta_in_either_mode():
     assert np.isnan(jax.grad(jg.free_energy, 1)(H, 0.0))
 
 
+@pytest.mark.slow
 def test_the_gradient_in_a_matrix_and_its_convention():
     direction, beta = hermitian(6, 5), 0.8
     state = jg.gibbs_state(H, beta)
@@ -73,6 +74,7 @@ def test_the_gradient_in_a_matrix_and_its_convention():
     np.testing.assert_allclose(jax.grad(jg.log_partition)(jnp.asarray(real), beta), expected, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_gradient_in_couplings_is_minus_beta_times_the_mean_of_their_terms():
     beta, hamiltonian = 0.8, chain()
     state = jg.gibbs_state(hamiltonian, beta)
@@ -107,6 +109,7 @@ def test_the_gradient_of_sums_and_multiples():
     )
 
 
+@pytest.mark.slow
 def test_generalised_forces():
     state = jg.gibbs_state(Spectrum(LEVELS), 0.8)
     np.testing.assert_allclose(jg.generalized_forces(Spectrum(LEVELS), 0.8).levels, -state.populations, atol=1e-14)
@@ -122,6 +125,7 @@ def test_generalised_forces():
     assert np.all(np.isnan(jg.generalized_forces(np.diag([0.0, 1.0]), 0.0)))
 
 
+@pytest.mark.slow
 def test_covariance_is_the_hessian_and_susceptibility_the_second_derivative_of_the_free_energy():
     beta = 0.9
 

@@ -28,6 +28,7 @@ def lopsided(seed=3):
     return one + one.T, 0.5 * np.einsum("apq,ars->pqrs", factors, factors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairing", [False, True])
 def test_free_energy_is_a_bound_from_above(pairing):
     systems = [(*dimer(u), u / 2) for u in (-3.0, 1.0, 4.0)] + [(*lopsided(), 1.0)]
@@ -81,6 +82,7 @@ def test_hydrogen_has_the_energy_and_the_orbitals_of_szabo_and_ostlund():
     assert float(state.particles) == pytest.approx(2, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_cold_degenerate_shell_is_filled_by_whole_electrons():
     # three equal orbitals with U and U - 2 J = 0.6 between them, J = 0.2 by Hund's rule
     two = np.zeros((3, 3, 3, 3))
@@ -98,6 +100,7 @@ def test_cold_degenerate_shell_is_filled_by_whole_electrons():
                 np.testing.assert_allclose([state.particles, state.entropy], [particles, 0], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_pairs_do_not_lead_away_from_a_repelled_electron():
     one, two = np.zeros((1, 1)), np.ones((1, 1, 1, 1))
     for beta in (1e3, 1e8):
@@ -122,6 +125,7 @@ def test_without_interaction_it_is_the_gaussian_state():
         assert float(answer.error) == 0
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_thermodynamics():
     one, two = dimer(4.0)
     one[0, 0] = 0.3
@@ -200,6 +204,7 @@ def test_guess_decides_on_the_symmetry():
     assert float(even.free_energy) > float(broken.free_energy) + 0.1
 
 
+@pytest.mark.slow
 def test_bad_input_and_failures_are_named():
     one, two = dimer(4.0)
     for match, arguments in (

@@ -64,6 +64,7 @@ def answers(spectrum, beta):
 # -- deterministic --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "operator",
     [CHAIN, pytest.param(Dense(hermitian(2**SITES, 0) / 4), marks=pytest.mark.slow)],
@@ -80,6 +81,7 @@ def test_with_as_many_probes_as_basis_vectors_the_trace_is_exact(operator):
         np.testing.assert_allclose(found.expectation(beta, observable), wanted, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_one_probe_is_the_matrix_element_of_that_probe():
     for operator, dtype in ((CHAIN, float), (Dense(hermitian(2**SITES, 0) / 4), complex)):
         method = jg.Lanczos(probes=1, depth=2**SITES, distribution=random_sphere, key=jax.random.key(5))
@@ -109,6 +111,7 @@ def with_errors(spectrum, beta, observable):
     return values, [getattr(state.standard_error, name) for name in names] + [state.expectation_error(observable)]
 
 
+@pytest.mark.slow
 def test_within_five_standard_errors_of_exact():
     hamiltonian = models.heisenberg_chain(8, 1.0, field=0.3)
     spectrum = jg.thermal_spectrum(hamiltonian, method=jg.Lanczos(depth=40))
@@ -141,6 +144,7 @@ def test_infinite_temperature_has_no_error_in_ln_z():
     assert state.heat_capacity == 0
 
 
+@pytest.mark.slow
 def test_the_verdict():
     shallow = jg.gibbs_state(CHAIN, 8.0, method=jg.Lanczos(probes=64, depth=3))
     assert shallow.result == jg.RESULTS.depth_too_small
@@ -178,6 +182,7 @@ COUPLINGS = jnp.linspace(0.7, 1.2, SITES - 1)
 DIRECTION = jnp.cos(1.0 + jnp.arange(SITES - 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["log_partition", pytest.param("entropy", marks=pytest.mark.slow), "heat_capacity"])
 def test_gradients_are_those_of_the_estimate(name):
     quantity, slope = of_couplings(name)
@@ -258,6 +263,7 @@ def test_an_unconverged_depth_is_reported():
     assert state.systematic_error.log_partition > 1e-3
 
 
+@pytest.mark.slow
 def test_complex_matrices_have_gradients():
     matrix, other = hermitian(16, 2) / 3, hermitian(16, 3) / 3
     method = jg.Lanczos(probes=16, depth=16, distribution=unit_vectors)
@@ -269,6 +275,7 @@ def test_complex_matrices_have_gradients():
 # -- transformations, precision, choice -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_transformations_change_nothing():
     quantity, slope = of_couplings("log_partition")
     stacked = jnp.stack([COUPLINGS, COUPLINGS + 0.1])
@@ -361,6 +368,7 @@ def test_deflation_makes_zero_temperature_exact_and_keeps_entropies_positive():
     )
 
 
+@pytest.mark.slow
 def test_deflation_finds_degenerate_levels_and_everything_where_there_is_no_more():
     hamiltonian = models.heisenberg_chain(3)  # quartets and doublets, 8 states
     spectrum = jg.thermal_spectrum(hamiltonian, method=jg.Lanczos(probes=1, depth=8, deflation=9))

@@ -24,6 +24,7 @@ def somewhere(shape, *spec):
     return NamedSharding(AbstractMesh(shape, ("a", "b")[: len(shape)]), P(*spec))
 
 
+@pytest.mark.slow
 def test_answers_are_the_same_under_vmap_too():
     def states(coupling, sharding):
         chain = jg.models.heisenberg_chain(5, coupling)

@@ -272,6 +272,7 @@ def _of_truncated(spectrum, betas):
     return t.log_partition, t.energy, t.entropy, t.heat_capacity
 
 
+@pytest.mark.slow
 def test_truncation_is_refused_no_sooner_than_needed():
     spectrum = models.oscillator(1.0, levels=40)
     finite = Spectrum(spectrum.levels)

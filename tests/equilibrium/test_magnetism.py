@@ -67,11 +67,13 @@ def agree(fast, slow, theta=THETA, rtol=1e-11):
         np.testing.assert_allclose(found, known, rtol=rtol, atol=rtol * np.max(np.abs(known)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_chi(kind):
     agree(lambda theta: equilibrium.chi(cluster(kind, theta), T), lambda theta: dense_chi(cluster(kind, theta)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("field", [0.0, 3.0])
 def test_heat_capacity(kind, field):
@@ -81,6 +83,7 @@ def test_heat_capacity(kind, field):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_moment_of_an_isotropic_molecule(kind):
     agree(
@@ -120,6 +123,7 @@ def test_where_levels_cross():
     np.testing.assert_allclose(slope, (chi(at + h) - chi(at - h)) / (2 * h), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_ground_state_and_saturation():
     """`C / T` of the doublet that is left in the cold, and all moments along a field of a kilotesla."""
     molecule = models.SpinCluster((0.5, 1.0), ((0, 1),), -20.0, convention=models.MINUS_TWO_J, g=2.0)

@@ -66,6 +66,7 @@ def test_local_observables():
         np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_derivatives():
     gradient = jax.jit(jax.grad(jg.log_partition))(product(), 0.8)
     state = jg.gibbs_state(product(), 0.8)

@@ -35,6 +35,7 @@ def machine():
     return BoltzmannMachine(2, 1, TERMS, THETA)
 
 
+@pytest.mark.slow
 def test_visible_state_probabilities_and_log_probabilities():
     visible = np.einsum("iaja->ij", reference(THETA).reshape(4, 2, 4, 2))
     np.testing.assert_allclose(machine().visible_state(), visible, atol=1e-14)
@@ -50,6 +51,7 @@ def test_expectations_and_metric_are_derivatives_of_log_z():
     np.testing.assert_allclose(machine().metric(), hessian, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradients_with_hidden_units_agree_with_differences():
     data = np.array([0.5, 0.0, 0.2, 0.3])
 
@@ -96,6 +98,7 @@ def test_learns_the_couplings_of_quantum_data_by_newton_and_by_any_optimiser():
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_stochastic_gradients_scatter_about_the_exact_one():
     model, targets = BoltzmannMachine(3, 0, TERMS, THETA), jnp.array([0.1, 0.2, -0.1, 0.0])
     exact = eqx.filter_grad(lambda m: m.dual(targets))(model).couplings
@@ -111,6 +114,7 @@ def test_stochastic_gradients_scatter_about_the_exact_one():
     assert np.all(np.abs(found.mean(axis=0) - exact) < 5 * error + 0.02)  # the bias of ln Z is of second order
 
 
+@pytest.mark.slow
 def test_is_a_layer_of_a_larger_network():
     class Network(eqx.Module):
         before: eqx.nn.Linear

@@ -92,6 +92,7 @@ def test_half_filling_of_a_long_chain():
     np.testing.assert_allclose(low, -high, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_multipliers_of_occupations():
     occupations = np.array([0.1, 0.5, 0.93])
     charges = [Fermions(row) for row in np.eye(3)]
@@ -111,6 +112,7 @@ def test_multipliers_of_occupations():
     assert np.isnan(jax.jit(multipliers_of_occupations)(1.1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hamiltonian",
     [

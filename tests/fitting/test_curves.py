@@ -73,6 +73,7 @@ def test_chi_is_the_field_derivative_of_the_powder_where_moment_and_energy_do_no
     assert np.all(equilibrium.chi_of_fluctuations(UNEQUAL, T) > equilibrium.chi(UNEQUAL, T))
 
 
+@pytest.mark.slow
 def test_fluctuations_agree_where_they_commute_and_curie_law_where_it_is_hot():
     cluster = dimer(-15.0, 2.1)
     np.testing.assert_allclose(equilibrium.chi_of_fluctuations(cluster, T), equilibrium.chi(cluster, T), rtol=1e-12)
@@ -139,6 +140,7 @@ def test_3d_nit2():
     assert fit.value["theta"] == pytest.approx(-24.7, abs=0.05)
 
 
+@pytest.mark.slow
 def test_dtd_nit2_prefers_a_weiss_constant():
     temperature, chi_t = measured("dtd_nit2")
     curve = Curve(jnp.asarray(temperature))
@@ -165,6 +167,7 @@ def two_valleys(p):
     return jnp.stack([(p["x"] ** 2 - 1) * k + 0.1 * p["x"] for k in (1.0, 2.0, 3.0, 4.0, 5.0)])
 
 
+@pytest.mark.slow
 def test_every_minimum_is_reported():
     fit = fitting.fit_curve(two_valleys, {"x": (-3.0, 3.0)}, np.zeros(5), np.full(5, 0.01))
     assert len(fit.minima) == 2
@@ -189,6 +192,7 @@ LINE = {"offset": (0.0, 3.0), "slope": (-2.0, 2.0), "twin": (-2.0, 2.0)}
 DATA_OF_LINE = 0.04 + 0.5 * X + np.array([0.1, -0.2, 0.1, 0.05, -0.1, 0.05])
 
 
+@pytest.mark.slow
 def test_a_parameter_that_the_data_leave_open_is_one_minimum():
     fit = fitting.fit_curve(line, LINE, DATA_OF_LINE, np.full(6, 0.01))
     inside = [minimum for minimum in fit.minima if not minimum.at_bound]
@@ -218,6 +222,7 @@ def test_profile_is_that_of_the_constrained_fit():
     assert high == pytest.approx(np.sqrt(best + (3.84 / curvature) ** 0.5), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_profile_of_errors_of_unknown_size_keeps_to_the_limits():
     """The other parameter is at its limit at the best fit, and stays within it."""
     limits = {"offset": (0.0, 3.0), "slope": (0.6, 2.0)}
@@ -264,6 +269,7 @@ def test_a_saddle_is_no_minimum():
 NO_EXCHANGE = np.linspace(5.0, 300.0, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("J", "variances"), [(-40.0, np.full(12, 1e-40)), (0.0, None)])
 def test_exact_data_are_met_to_rounding(J, variances):
     """Also where their errors are below rounding, and where J and theta do the same, so that the minimum is flat."""
@@ -284,6 +290,7 @@ def slow(p):
     return jnp.stack([jnp.where(x < 0, x + 1, x**8), *jnp.where(x < 0, jnp.ones(4), jnp.zeros(4))])
 
 
+@pytest.mark.slow
 def test_a_search_that_got_below_every_minimum_is_not_passed_over():
     with pytest.raises(RuntimeError, match="ended at no minimum, below the best"):
         fitting.fit_curve(
@@ -293,6 +300,7 @@ def test_a_search_that_got_below_every_minimum_is_not_passed_over():
         fitting.fit_curve(two_valleys, {"x": (-3.0, 3.0)}, np.zeros(5), method=fitting.LeastSquares(max_steps=2))
 
 
+@pytest.mark.slow
 def test_bad_fits_are_refused():
     with pytest.raises(ValueError, match="at least one parameter to fit"):
         fitting.fit_curve(two_valleys, {}, np.zeros(5))

@@ -32,6 +32,7 @@ def predicted(multipliers):
 DATA = predicted(TRUTH) + np.sqrt(VARIANCES) * np.random.default_rng(0).normal(size=15)
 
 
+@pytest.mark.slow
 def test_against_scipy():
     fit = fit_expectations(CHARGES, OBSERVABLES, DATA, VARIANCES)
     reference = scipy.optimize.least_squares(
@@ -44,6 +45,7 @@ def test_against_scipy():
     assert np.all(np.abs(fit.value - TRUTH) < 5 * fit.error)
 
 
+@pytest.mark.slow
 def test_covariance_is_made_of_kubo_mori_covariances():
     fit = fit_expectations(CHARGES, OBSERVABLES, DATA, VARIANCES)
     state = jg.generalized_gibbs_state(CHARGES, fit.value)
@@ -65,12 +67,14 @@ def test_exactly_as_many_data_as_multipliers_is_the_maximum_entropy_fit():
     assert np.isnan(fit.stats["p_value"])
 
 
+@pytest.mark.slow
 def test_a_charge_that_the_observables_do_not_feel():
     fit = fit_expectations((Z, X), (Z,), [0.0], [0.01])
     assert fit.result == RESULTS.dependent
     assert np.isinf(fit.error).any()
 
 
+@pytest.mark.slow
 def test_planck_spectrum():
     """Occupations of 30 boson modes at T = 2.5 with a small chemical potential, with Gaussian errors of a per mille."""
     energies = np.linspace(0.2, 10, 30)

@@ -29,6 +29,7 @@ def supports(fit, charges, q):
     np.testing.assert_allclose(direction @ q, top, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "q",
     [
@@ -141,6 +142,7 @@ class TestDiscAndPoint:
     charges[0][:2, :2] = X.real
     touch = np.array([0.5, np.sqrt(0.75)])
 
+    @pytest.mark.slow
     def test_inside_the_segment(self):
         q = (self.touch + [2.0, 0.0]) / 2
         fit = limit(self.charges, q)
@@ -148,6 +150,7 @@ class TestDiscAndPoint:
         assert fit.stats["face_dimension"] == 2
         np.testing.assert_allclose(np.diag(fit.stats["density_matrix"])[2], 0.5, atol=1e-9)
 
+    @pytest.mark.slow
     def test_the_corner(self):
         fit = limit(self.charges, (2.0, 0.0))
         np.testing.assert_allclose(fit.stats["density_matrix"], np.diag([0, 0, 1]), atol=1e-9)

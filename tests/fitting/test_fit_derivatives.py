@@ -57,6 +57,7 @@ def test_without_jit_and_in_a_batch():
     np.testing.assert_allclose(jax.jit(jax.vmap(gradient))(batch), jax.vmap(expected)(batch), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_two_level_closed_form():
     def fitted(q):
         return fit_multipliers((Spectrum([0.0, 1.0]),), q[None]).value[0]
@@ -134,6 +135,7 @@ def test_reference_state_against_finite_differences():
     np.testing.assert_allclose(second(0.05), (first(0.05 + h) - first(0.05 - h)) / (2 * h), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_dependent_charges_move_without_the_directions_that_change_nothing():
     charges = (X.real, Z.real, (X + 2 * Z).real)
 

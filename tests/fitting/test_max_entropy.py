@@ -79,6 +79,7 @@ def test_levels_offset_by_1e8():
     np.testing.assert_allclose(fit.value, [np.log(3)], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_fermi_and_bose_occupations():
     occupations = np.array([0.2, 0.9, 0.5])
     fit = fit_multipliers([Fermions(row) for row in np.eye(3)], occupations)
@@ -88,6 +89,7 @@ def test_fermi_and_bose_occupations():
     np.testing.assert_allclose(fit.value, np.log1p(1 / occupations), rtol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modes", [Bosons, Fermions])
 def test_grand_canonical_round_trip(modes):
     energies = np.array([0.3, 1.0, 1.7, 2.2])
@@ -97,6 +99,7 @@ def test_grand_canonical_round_trip(modes):
     np.testing.assert_allclose(fit_multipliers(charges, targets).value, multipliers, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_independent_parts_are_never_multiplied_out():
     parts = tuple(np.diag(np.linspace(0.0, 1.0 + 0.1 * k, 30)) for k in range(6))  # 7e8 states
     other = tuple(np.eye(30, k=1) + np.eye(30, k=-1) for _ in range(6))
@@ -120,6 +123,7 @@ def test_blocks_of_sparse_terms_give_what_the_dense_matrices_give():
     np.testing.assert_allclose(fit_multipliers(dense, targets).value, multipliers, atol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("complex_", [False, True])
 def test_eight_charges_in_twelve_steps(complex_):
     charges = random_charges(16, 8, complex_)
@@ -131,6 +135,7 @@ def test_eight_charges_in_twelve_steps(complex_):
     np.testing.assert_allclose(fit.value, multipliers, atol=1e-10)
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=25)
 @hypothesis.given(
     seed=st.integers(0, 2**32 - 1), strength=st.floats(0.0, 3.0), offset=st.floats(-1e3, 1e3), complex_=st.booleans()
@@ -177,6 +182,7 @@ def test_warm_start_at_the_answer_takes_one_decomposition_of_its_own():
     np.testing.assert_allclose(far.value, cold.value, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_reference_state():
     omega = np.array([[0.6, 0.1 - 0.2j], [0.1 + 0.2j, 0.4]])
     fit = fit_multipliers((X,), [0.3], reference=omega)
@@ -191,6 +197,7 @@ def test_reference_state():
     np.testing.assert_allclose(weights @ np.arange(3) / weights.sum(), 0.9, atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("modes", "sign"), [(jg.operators.Bosons, -1), (Fermions, 1)])
 def test_reference_state_of_modes(modes, sign):
     energies, before = np.array([0.5, 1.0, 2.5]), np.array([0.7, 0.4, 0.2])
@@ -302,6 +309,7 @@ def failure(charges, q, result, **options):
     return kept
 
 
+@pytest.mark.slow
 def test_too_few_steps():
     kept = failure(PAULI, (0.3, 0.2, -0.5), RESULTS.max_steps_reached, method=DualNewton(max_steps=2))
     assert np.isfinite(kept.value).all()
@@ -325,6 +333,7 @@ def test_levels_kept_must_carry_the_answer(energy):
     failure((charge,), [energy], RESULTS.truncated)
 
 
+@pytest.mark.slow
 def test_infinite_spectrum():
     charge = Spectrum(np.arange(300.0), tail=LadderTail(1.0, 300))
     np.testing.assert_allclose(fit_multipliers((charge,), [2.0]).value, [np.log(1.5)], rtol=1e-12)
@@ -334,6 +343,7 @@ def test_infinite_spectrum():
 # -- batches ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_thousand_fits_in_one_call():
     rng = np.random.default_rng(5)
     directions = rng.normal(size=(1000, 3))
@@ -343,6 +353,7 @@ def test_a_thousand_fits_in_one_call():
     np.testing.assert_allclose(fits.value, np.stack([bloch(q) for q in targets]), atol=1e-11)
 
 
+@pytest.mark.slow
 def test_lanes_have_verdicts_of_their_own():
     targets = jnp.array([[0.3, 0.2, 0.1], [0.8, 0.6, 0.1], [0.0, 0.0, 1.0]])
     fits = jax.vmap(lambda q: fit_multipliers(PAULI, q))(targets)
@@ -352,6 +363,7 @@ def test_lanes_have_verdicts_of_their_own():
     assert np.isnan(fits.value[1:]).all()
 
 
+@pytest.mark.slow
 def test_a_failed_lane_leaves_the_others_alone():
     method = DualNewton(max_steps=5)
     targets = jnp.array([[0.3, 0.2, 0.1], [0.999, 0.0, 0.0]])
@@ -405,6 +417,7 @@ def test_single_precision(dtype, tolerance):
         assert verdict(fit_multipliers(charges, np.array([1, 0], np.float32))) == "boundary"
 
 
+@pytest.mark.slow
 def test_integers_and_dimension_one():
     fit = fit_multipliers((np.array([[0, 1], [1, 0]]),), [0])
     np.testing.assert_array_equal(fit.value, [0.0])

@@ -33,6 +33,7 @@ def flat(tree):
     return np.array([float(tree[name]) for name in "ack"])
 
 
+@pytest.mark.slow
 def test_against_scipy():
     fit = fit_model(decay, START, DATA, SIGMA**2 * np.ones(20))
     values, covariance = scipy_fit()
@@ -78,6 +79,7 @@ def test_errors_of_unknown_size_in_any_unit_and_none():
     np.testing.assert_allclose(flat(exact.value), [2.5, 0.3, 0.7], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_data_and_parameters_of_any_shape():
     def predict(p):
         return {"line": p[0][0] + p[0][1] * T, "square": p[1] * jnp.ones((2, 2))}
@@ -132,6 +134,7 @@ def test_a_parameter_may_start_on_its_bound():
     np.testing.assert_allclose(flat(fit.value), scipy_fit()[0], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_many_starts_in_one_batch():
     def predict(p):
         return jnp.sin(p * T)
@@ -144,6 +147,7 @@ def test_many_starts_in_one_batch():
     np.testing.assert_allclose(fit.stats["chi_square"], fit.stats["chi_squares"].min(), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_combination_that_the_data_do_not_feel():
     def predict(p):
         return (p[0] + p[1]) * jnp.ones(20) + p[2] * T
@@ -179,6 +183,7 @@ def test_coverage_of_the_errors():
 # -- derivatives -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_derivative_in_the_data():
     def fitted(s):
         return fit_model(decay, START, DATA + s * 1e-3 * T**2, SIGMA**2 * jnp.ones(20)).value["k"]
@@ -238,6 +243,7 @@ def test_derivative_of_the_statistics():
 # -- failures and inputs ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_too_few_steps():
     method = LeastSquares(max_steps=1, tolerance=1e-30)
     with pytest.raises(RuntimeError, match="number of steps"):

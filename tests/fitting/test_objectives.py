@@ -34,6 +34,7 @@ def train(loss, parameters, steps, optimiser):
     return parameters, losses
 
 
+@pytest.mark.slow
 def test_dual_has_the_gradient_and_hessian_it_says():
     lam, q = jnp.array([0.4, -0.3, 0.8]), jnp.array([0.1, 0.2, 0.3])
     state = jg.generalized_gibbs_state(PAULI, lam)

@@ -94,6 +94,7 @@ def test_bosons_come_back(name):
     assert np.all(np.isinf(empty.value) if name == "hopping" else np.isnan(empty.value))
 
 
+@pytest.mark.slow
 def test_the_information_in_a_squeezed_oscillator():
     """Against the matrix of a truncated oscillator, whose levels left out carry 1e-13."""
     levels = 60

@@ -72,6 +72,7 @@ def test_a_part_of_independent_parts_is_a_thermometer_of_its_own():
         np.testing.assert_allclose([local.beta, local.temperature], [known.beta, known.temperature], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_coupled_part_tells_less_than_the_whole_and_its_best_measurement_all_of_it():
     hamiltonian, beta = jg.models.heisenberg_chain(3, coupling=1.0, field=0.7), 1.2
     whole = thermometry_bounds(hamiltonian, beta).beta

@@ -141,6 +141,7 @@ def test_beta_of_an_entropy(beta):
         np.testing.assert_allclose(fit_beta(hamiltonian, entropy=entropy).value, beta, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_range_of_the_entropy():
     levels = Spectrum([0.0, 0.0, 1.0])
     assert fit_beta(levels, entropy=np.log(2)).value == np.inf
@@ -166,6 +167,7 @@ def test_derivatives():
         np.testing.assert_allclose(jax.jit(derivative(fitted))(*at), derivative(exact)(*at), rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_derivative_of_a_matrix_against_differences():
     def fitted(s):
         return fit_beta(jnp.array([[s, 0.3, 0.0], [0.3, 1.0, s**2], [0.0, s**2, 2.0]]), energy=0.6).value
@@ -263,6 +265,7 @@ def test_the_bracket_gives_up():
     assert not root.found
 
 
+@pytest.mark.slow
 def test_the_temperature_of_an_operator_known_by_its_products():
     method = jg.Lanczos(probes=16, depth=16, distribution=jg.linalg.unit_vectors)  # the exact trace
     chain = jg.models.heisenberg_chain(4, 1.0, field=0.3)

@@ -53,6 +53,7 @@ def test_information_of_commuting_charges_is_their_covariance():
     np.testing.assert_allclose(quantum_fisher_information(modes, lam), expected, rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_information_of_independent_parts_adds():
     charges = (KroneckerSum((X, Z)), KroneckerSum((Z, Y)))
     dense = tuple(np.asarray(charge.to_dense()) for charge in charges)

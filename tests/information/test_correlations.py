@@ -59,6 +59,7 @@ def turned(rho):
 # -- correlation -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_mutual_information_is_the_sum_of_entropies_of_any_parts():
     dims = (2, 2, 2)
     rho = with_levels(RNG, RNG.dirichlet(np.ones(8)), True)
@@ -207,6 +208,7 @@ def test_derivatives_inside():
     np.testing.assert_allclose(second, (slopes[1] - slopes[0]) / (2 * h), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
 def test_derivatives_where_eigenvalues_coincide(p):
     c, rise = (max(0.0, (3 * p - 1) / 2), 1.5) if p > 1 / 3 else (0.0, 0.0)

@@ -76,6 +76,7 @@ def test_infinite_exactly_where_the_support_is_exceeded():
     assert relative_entropy(np.diag([1.0, 1e-60]), np.diag([1.0, 0])) == np.inf
 
 
+@pytest.mark.slow
 def test_derivatives_are_logarithms_and_of_every_order():
     def along(t):
         return jnp.stack([von_neumann_entropy(RHO + t * MOVE), relative_entropy(RHO + t * MOVE, SIGMA - t * MOVE)])
@@ -91,6 +92,7 @@ def test_derivatives_are_logarithms_and_of_every_order():
     np.testing.assert_allclose(gradient, logarithm(RHO) - logarithm(SIGMA), atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_derivative_of_an_infinite_entropy_is_nan_but_harmless_where_not_asked_for():
     def both(weights):
         states = jnp.asarray([RHO, np.eye(3) / 3])

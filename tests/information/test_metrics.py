@@ -47,6 +47,7 @@ def every(rho, moves):
     return jnp.stack([*(metric(rho, moves) for metric in known), monotone_metric(rho, moves, harmonic)])
 
 
+@pytest.mark.slow
 def test_a_qubit():
     # along the Bloch vector r all are 1 / (1 - r^2); across it they differ
     length = 0.7
@@ -151,6 +152,7 @@ def test_pure_states():
         assert np.isnan(infinite[0, 1])
 
 
+@pytest.mark.slow
 def test_infinite_where_the_support_is_left():
     rho, within, out = np.diag([0.4, 0.6, 0]), np.diag([1.0, -1, 0]), np.diag([-0.4, -0.6, 1])
     found = every(rho, np.array([within, out, within]))
@@ -187,6 +189,7 @@ def slope(rho, move, along):
     return jax.jacfwd(values)(0.0)
 
 
+@pytest.mark.slow
 def test_derivatives_in_the_state():
     h = 1e-4  # errors h^2 f''' / 6 and eps / h
     values = [every(RHO + t * MOVES[1], MOVES[:1])[:3, 0, 0] for t in (-h, h)]
@@ -222,6 +225,7 @@ def test_derivatives_along_pure_states():
 # -- edges -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_single_precision_and_batches():
     rho, moves = np.stack([RHO, np.eye(4) / 4]).astype(np.complex64), MOVES.astype(np.complex64)
     found = jax.vmap(every, in_axes=(0, None))(rho, moves)

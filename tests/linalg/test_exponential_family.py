@@ -54,6 +54,7 @@ def backward_error(order, s, norm):
     return 4 * EPS * (1 + abs(s) * norm) * abs(s) ** order * math.factorial(order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("s", [-1.3, 0.6])
 @pytest.mark.parametrize(
     ("modes", "is_complex"),
@@ -90,6 +91,7 @@ def paulis(x, y, z):
     return jnp.array([[z, x - 1j * y], [x + 1j * y, -z]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("axes", "expected"),
     [
@@ -183,6 +185,7 @@ def mixed_references(k):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -230,6 +233,7 @@ def normalised(jet):
     return jet @ Jet({k: c[0, 0] * helpers.exact(np.eye(dim)) for k, c in inverse.coefficients.items()}, jet.orders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("is_complex", "modes"), [(False, "ff"), pytest.param(True, "rr", marks=pytest.mark.slow)])
 def test_gibbs_matrix(is_complex, modes):
     rng, s = np.random.default_rng(5), -1.3
@@ -399,6 +403,7 @@ def test_one_level_has_no_fluctuations():
         assert [float(x) for x in jax.jit(derivatives_of(lambda s, q=quantity: q(s, blocks), "rf"))(-2.0)] == [0, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("s", [-math.inf, math.inf])
 def test_infinite_s(s):
     h = with_levels(np.random.default_rng(12), [0, 0, 1, 5, 5.0])

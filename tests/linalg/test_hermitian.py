@@ -180,6 +180,7 @@ def mapped(name, is_complex):
     return jax.jit(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "is_complex"),
     [
@@ -206,6 +207,7 @@ def test_spectral_maps(name, is_complex):
             assert error <= 4 * [1, 32, 512][index[0]] * EPS * scale * max(np.linalg.norm(x), np.linalg.norm(y)), index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_derivatives_of_a_spectral_map_in_reverse(order):
     rng = np.random.default_rng(7)
@@ -342,6 +344,7 @@ def test_a_single_level_has_one_derivative():
     np.testing.assert_allclose(jax.jit(jax.jacrev(levels_along))(0.0, h, v), found, atol=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [0.0, 1e-15])
 def test_degenerate_levels_have_none(gap):
     rng = np.random.default_rng(13)

@@ -79,6 +79,7 @@ def test_two_electron_energy_is_that_of_products_and_exchange():
     np.testing.assert_allclose(np.linalg.eigvalsh(rotated.to_dense()), np.linalg.eigvalsh(dense), atol=1e-11)
 
 
+@pytest.mark.slow
 def test_grand_canonical_occupations_are_derivatives_of_log_z():
     one, two = random_integrals(2)
 

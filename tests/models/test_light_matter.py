@@ -17,6 +17,7 @@ def levels_of(operator):
     return np.linalg.eigvalsh(np.asarray(operator.to_dense()))
 
 
+@pytest.mark.slow
 def test_jaynes_cummings_doublets():
     w, d, g, kept = 1.1, 0.8, 0.3, 12
     n = np.arange(1, kept)

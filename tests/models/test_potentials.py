@@ -98,6 +98,7 @@ def test_a_shifted_well_and_offset():
     np.testing.assert_allclose(jg.gibbs_state(moved.hamiltonian, beta).expectation(moved.position), 7.0, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_what_the_potential_closes_over_is_differentiable():
     beta = 0.8
 
@@ -128,6 +129,7 @@ def test_under_a_trace_only_the_lane_that_fails_is_nan():
     assert np.isnan(found[2])
 
 
+@pytest.mark.slow
 def test_single_precision():
     particle = particle_in_potential(lambda x: x**4, jnp.float32(1.0), beta=jnp.float32(1.0))
     assert particle.hamiltonian.dtype == jnp.float32

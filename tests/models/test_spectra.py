@@ -222,6 +222,7 @@ def test_wrong_input_is_refused_with_its_reason(call, message):
         call()
 
 
+@pytest.mark.slow
 def test_integers_are_floats_and_gradients_flow():
     assert models.oscillator(1).dtype == jnp.float64
     gradient = jax.jit(jax.vmap(jax.grad(lambda w: jg.log_partition(models.oscillator(w), 2.0))))(jnp.array([0.5, 1.0]))

@@ -117,6 +117,7 @@ def test_spin_dimer_with_tensors():
     np.testing.assert_allclose(found.to_dense(), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_spin_dimer_broadcasts_its_field_and_g_factors():
     vector = models.spin_dimer(0.5, field=jnp.array([0, 0, 0.3]), g=jnp.array([2.0, 1.9]))
     scalar = models.spin_dimer(0.5, field=0.3, g=[2.0, 1.9])
@@ -142,6 +143,7 @@ def test_single_spin_matrix():
     assert models.single_spin(2, axial=-0.4, field=0.5).dtype == jnp.float64
 
 
+@pytest.mark.slow
 def test_gradient_of_log_partition_is_minus_beta_times_the_term():
     beta, h = 0.9, models.heisenberg_chain(4, 1.0, 0.3, single_ion=0.2, spin=0.5)
     gradient = jax.jit(jax.grad(jg.log_partition))(h, beta)

@@ -45,6 +45,7 @@ def mean_quanta(parameters):
     return drive**2 / (decay**2 / 4 + detuning**2) + quanta
 
 
+@pytest.mark.slow
 def test_a_driven_damped_cavity_is_in_a_coherent_state():
     dim, number = 14, np.arange(14)
     points = jnp.array([[0.7, 0.3, 1.1, 0.0], [-0.2, 0.2, 0.9, 0.0], [0.0, 0.1, 0.6, 0.0]])

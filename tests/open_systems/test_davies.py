@@ -100,6 +100,7 @@ def images(generator, x):
 MOST_SYSTEMS = [pytest.param(name, marks=() if name == "one state" else pytest.mark.slow) for name in SYSTEMS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MOST_SYSTEMS)
 def test_the_generator_is_the_sum_over_clusters(name):
     hamiltonian, couplings = SYSTEMS[name]
@@ -190,6 +191,7 @@ def test_arrays_of_a_generator_are_the_generator():
         arrays.jump_map("c")
 
 
+@pytest.mark.slow
 def test_an_oscillator_is_one_collective_jump_each_way_with_the_gap_of_half_its_decay_rate():
     number, frequency = LADDER.T @ LADDER, 1.0
     cold = jg.OhmicBath(np.inf, 0.01, 5.0)
@@ -285,6 +287,7 @@ def reading(hamiltonian, t):
     return jnp.sum(WEIGHT * generator(STATE)).real
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [moving, *(pytest.param(path, marks=pytest.mark.slow) for path in (degenerate, equidistant))]
 )
@@ -306,6 +309,7 @@ def test_reverse_mode_agrees_with_forward_mode():
     np.testing.assert_allclose(jax.jit(derivatives_of(value, "rf"))(0.2), expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_the_lamb_shift_has_derivatives():
     def value(t):
         generator = jg.davies(equidistant(t), [(OPERATORS[0], jg.OhmicBath(0.7 + t, 1.0, 5.0))])

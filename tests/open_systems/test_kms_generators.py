@@ -75,6 +75,7 @@ def imbalance(generator, hamiltonian, beta, s):
     return np.linalg.norm(k - k.conj().T) / np.linalg.norm(k)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("beta", [0.8, -0.5])
 def test_the_gibbs_state_is_fixed_and_detailed_balance_is_of_the_symmetric_kind_alone(system, beta):
@@ -140,6 +141,7 @@ class DimensionlessBath(jg.baths.AbstractBath):
         return 1e-3 * jnp.exp(-((self.shift - self.beta * frequency) ** 2) / (4 * self.shift))
 
 
+@pytest.mark.slow
 def test_narrow_windows_recover_the_davies_generator():
     """With an error of the second order of the window: the rates at its middle, and coherences lost between frequencies."""
     hamiltonian, coupling = np.diag([0.0, 1.0, 2.7]), SYSTEMS["generic"][1]
@@ -164,6 +166,7 @@ def test_a_space_of_one_state_and_infinite_temperature():
         assert np.linalg.norm(dense(generator) @ np.eye(3).ravel()) < 1e-13
 
 
+@pytest.mark.slow
 def test_several_baths_are_kept_apart_and_each_leads_to_its_own_state():
     hamiltonian, coupling = SYSTEMS["generic"]
     couplings = [coupling, coupling.real, coupling.imag @ coupling.imag.T]
@@ -206,6 +209,7 @@ MAKERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKERS)
 def test_derivatives_in_every_parameter_are_those_of_finite_differences_through_a_degeneracy(name):
     def value(t):

@@ -41,6 +41,7 @@ def test_a_stationary_distribution_has_relative_accuracy_over_all_magnitudes(dec
     np.testing.assert_allclose(stationary_distribution(rates), kernel_in_digits(rates), rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_derivatives_of_a_stationary_distribution():
     rates = np.random.default_rng(0).uniform(0.1, 1, (4, 4))
     change = np.random.default_rng(1).normal(size=(4, 4)) / 20
@@ -135,6 +136,7 @@ def thermal(rate):
     return jg.Lindbladian(0.5 * SZ, [LOWERING, LOWERING.T], jnp.stack([jnp.asarray(rate), jnp.asarray(0.3)]))
 
 
+@pytest.mark.slow
 def test_slow_modes_of_a_qubit():
     found = jg.slow_modes(thermal(1.0), 3)
     expected = np.array([-0.65 - 1j, -0.65 + 1j, -1.3])

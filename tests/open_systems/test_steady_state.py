@@ -101,6 +101,7 @@ def test_decompositions_without_symmetry_one_by_one():
         np.testing.assert_allclose(answer[0], np.broadcast_to(b, (3, 4)), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [Dense(), Krylov()], ids=["dense", "krylov"])
 def test_a_driven_two_level_system_and_its_derivatives(method):
     def population(point):
@@ -183,6 +184,7 @@ def test_single_precision():
     np.testing.assert_allclose(solution.value, by_the_kernel(jg.Lindbladian(H0, [LADDER], [0.7])), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [Dense(), Krylov()], ids=["dense", "krylov"])
 def test_a_second_steady_state_is_an_error_that_counts(method):
     dephasing = qubit(0.5, 0.0, 0.0)

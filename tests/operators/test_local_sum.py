@@ -34,6 +34,7 @@ def operator_of(theta, terms):
     return LocalSum({"tied": theta[0], "each": theta[1:]}, terms)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("real", [True, False])
 def test_the_product_is_that_of_the_matrix(real):
     terms, matrices, theta = example(real)

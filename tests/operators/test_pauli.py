@@ -98,6 +98,7 @@ def test_single_precision_stays_single(real):
     np.testing.assert_allclose(found, exact, atol=bound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("real", [True, False])
 def test_it_maps_over_vectors_and_couplings(real):
     terms, matrices, theta = example(SITES, real)
@@ -111,6 +112,7 @@ def test_it_maps_over_vectors_and_couplings(real):
     np.testing.assert_allclose(found, batch @ np.tensordot(theta, matrices, 1).T, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("real", [True, False])
 def test_derivatives_of_every_kind(real):
     """`F = Re <u|H(theta)|v> + |H(theta) v|^2`, whose derivatives in couplings and vectors are products with matrices."""
@@ -158,6 +160,7 @@ def chain_terms(sites, bonds):
     return PauliTerms.from_strings(sites, {"J": [f"X{i} X{j} + Y{i} Y{j} + Z{i} Z{j}" for i, j in bonds]})
 
 
+@pytest.mark.slow
 def test_neither_the_program_nor_its_memory_grows_with_the_strings():
     sites = 12
     few, many = ([(i, j) for i in range(sites) for j in range(i) if i - j < reach] for reach in (3, sites))
@@ -178,6 +181,7 @@ def test_neither_the_program_nor_its_memory_grows_with_the_strings():
     assert memory[1] < memory[0] + 0.2 * len(many)
 
 
+@pytest.mark.slow
 def test_the_exact_route_finds_the_blocks_and_the_derivatives():
     sites, rng = 6, np.random.default_rng(6)
     terms = PauliTerms.from_strings(

@@ -85,6 +85,7 @@ def test_sums_and_multiples_stay_quadratic():
         hopping + QuadraticBosons(a)
 
 
+@pytest.mark.slow
 def test_gradients_are_shaped_like_the_couplings():
     chain = jg.models.kitaev_chain(3, hopping=[1.0, 0.7], pairing=0.8, chemical_potential=0.3)
     gradient = jax.grad(jg.log_partition)(chain, 2.0).couplings

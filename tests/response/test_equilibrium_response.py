@@ -70,6 +70,7 @@ def test_two_levels_at_every_time():
         np.testing.assert_allclose(value, exact, rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_two_levels_at_a_frequency_with_derivatives_in_everything():
     def ours(p, beta, w, eta):
         return response.dynamic_susceptibility(jg.gibbs_state(tilted(p), beta), SZ, SZ, w, eta).imag
@@ -85,6 +86,7 @@ def test_two_levels_at_a_frequency_with_derivatives_in_everything():
     jax.tree_util.tree_map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-10), mine, theirs)
 
 
+@pytest.mark.slow
 def test_static_susceptibilities_of_two_levels():
     def known(p, beta):
         r = jnp.hypot(p[0], p[1])
@@ -115,6 +117,7 @@ def test_static_susceptibilities_of_two_levels():
     jax.tree_util.tree_map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-14), mine, theirs)
 
 
+@pytest.mark.slow
 def test_oscillator_has_one_response_at_every_temperature():
     frequency, count = 0.9, 60
     lower = np.diag(np.sqrt(np.arange(1, count)), 1)
@@ -313,11 +316,13 @@ def test_adiabatic_is_the_response_at_constant_entropy():
     np.testing.assert_allclose(of_h["adiabatic_susceptibility"](h, x, x, BETA), expected, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_where_the_energy_does_not_fluctuate():
     value = [of_h[f"{n}_susceptibility"](3 * np.eye(2), SZ, SZ, BETA) for n in ("isothermal", "adiabatic", "isolated")]
     np.testing.assert_allclose(value, [BETA, BETA, 0], atol=1e-13)
 
 
+@pytest.mark.slow
 def test_isolated_response_has_derivatives_that_leave_levels_whole():
     whole = (BASIS * np.array([0.3, 0.3, -0.2, 0.1, 0.1, 0.1])) @ BASIS.conj().T + 0j
 

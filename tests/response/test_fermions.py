@@ -78,6 +78,7 @@ def test_sum_rules_and_the_theorem_of_equilibrium():
     np.testing.assert_allclose(whole.transform(z), green(h, BETA, UP, UP, 0.3, ETA), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", [-0.6, np.inf])
 def test_quadratic_fermions_against_their_fock_space(beta):
     """With pairing, of complex couplings: Green's functions, lines, and what is removed."""
@@ -111,6 +112,7 @@ def test_site_of_an_endless_chain():
     np.testing.assert_allclose(value, 1 / root, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_derivatives_of_free_fermions_where_modes_meet():
     vectors, _ = np.linalg.qr(random_hermitian(4))
     level = (vectors * np.array([0.3, 0.3, -0.5, 0.3])) @ vectors.conj().T

@@ -59,6 +59,7 @@ def test_ground_state_against_exact_lines(ground, exact_ground):
     assert np.all(response.chebyshev_spectrum(ground, STAGGERED, [50.0], 0.5).value == 0)
 
 
+@pytest.mark.slow
 def test_what_the_depth_misses_is_what_the_error_says(ground, exact_ground):
     one = models.heisenberg_ring(SITES, 0.0, [1.0] + [0.0] * (SITES - 1))
     spectrum = response.krylov_spectrum(ground, one, depth=12)
@@ -146,6 +147,7 @@ def test_spin_in_an_endless_chain_at_infinite_temperature():
     assert np.max(found.error) < 0.01
 
 
+@pytest.mark.slow
 def test_electrons_added_to_hubbard_sites():
     """`c^dagger = (X - iY) / 2` with a string of `Z`, as a function of vectors; the line shape is that of `greater_lines`."""
     hamiltonian = models.fermi_hubbard(models.chain_lattice(2), 0.7, 2.4, 1.2)
@@ -188,6 +190,7 @@ def test_inside_a_program_in_single_precision():
     np.testing.assert_allclose(values[1], alone.value, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_refusals(ground, exact_ground):
     with pytest.raises(ValueError, match="by `method=Lanczos"):
         response.krylov_spectrum(exact_ground, STAGGERED)

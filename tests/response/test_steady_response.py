@@ -71,6 +71,7 @@ def driven_qubit(rabi, rate):
     return jg.Lindbladian(rabi / 2 * SX, [LOWERING], [rate])
 
 
+@pytest.mark.slow
 def test_resonance_fluorescence_is_antibunched():
     """`g2(t) = 1 - e^{-3 G t / 4} (cos m t + (3 G / 4 m) sin m t)`, `m^2 = W^2 - G^2 / 16` (Carmichael & Walls 1976)."""
     rabi, rate, times = 2.0, 0.6, np.linspace(0.0, 6.0, 13)
@@ -97,6 +98,7 @@ def test_spectrum_is_the_transform_of_the_correlation():
     np.testing.assert_allclose(response.steady_spectrum(generator, a, b, w), sum(halves), atol=2e-5)
 
 
+@pytest.mark.slow
 def test_response_at_rest_is_the_derivative_of_the_steady_state():
     def polarisation(f):
         return jnp.trace(SX @ jg.steady_state(jg.Lindbladian(0.4 * SZ - f * SX, [LOWERING], [0.3])).value).real

@@ -52,6 +52,7 @@ KNOWN = (
 )
 
 
+@pytest.mark.slow
 def test_onsager_matrix_of_a_dot_by_driving():
     matrix = response.onsager_matrix(currents_of_dot, 2)
     np.testing.assert_allclose(matrix, KNOWN, rtol=1e-11)
@@ -135,6 +136,7 @@ def test_transmission_of_one_level_and_unitarity():
     assert np.max(np.abs(through - through.T)) > 0.01  # a magnetic field
 
 
+@pytest.mark.slow
 def test_levels_that_no_lead_reaches_carry_nothing_also_at_resonance():
     through = response.transmission([[LEVEL]], np.zeros((2, 1, 1)), LEVEL)
     np.testing.assert_array_equal(through, np.zeros((2, 2)))
@@ -195,6 +197,7 @@ def test_weak_leads_are_those_of_the_master_equation_and_cold_ones_a_window():
     np.testing.assert_allclose(cold.particle[0], LEFT * RIGHT / np.pi / total * window, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_onsager_matrix_by_scattering():
     """`L_n = int dE / (2 pi) T(E) (E - mu)^n f (1 - f)`; a wire of three sites."""
     h = np.diag([0.2, -0.1, 0.4]) + 0.6 * (np.eye(3, k=1) + np.eye(3, k=-1))

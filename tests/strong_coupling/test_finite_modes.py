@@ -21,6 +21,7 @@ SYSTEM, POSITION = 0.5 * SZ, 0.8 * SX + 0.6 * SZ
 of = jax.jit(mean_force_of_modes, static_argnames=("levels", "counter_term", "throw"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", [np.diag([0.3, -0.2, 0.1]), np.diag([0.3, -0.2, 0.1]) + np.diag([0.2j, 0.3], 1)])
 def test_matrices(system):
     """With a real and with a complex system, and the counter-term."""

@@ -19,6 +19,7 @@ RNG = np.random.default_rng(5)
 of_modes = jax.jit(oscillator_of_modes, static_argnames="counter_term")
 
 
+@pytest.mark.slow
 def test_an_oscillator_in_many_modes_is_damped():
     """The whole of the thermodynamics of the continuum, and `<p^2>`, which feels the highest frequencies, from 24 modes."""
     bath = DrudeLorentzBath(1.5, 0.6, 3.0)
@@ -38,6 +39,7 @@ def test_without_the_counter_term_the_potential_softens():
         oscillator_of_modes(1.0, FiniteBath([1.0], [1.0]), 1.0, counter_term=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [False, True])
 def test_fermions_on_their_fock_space(paired):
     """Two sites of four, complex: the matrix of `H*` on the Fock space of the two, and every function."""
@@ -55,6 +57,7 @@ def test_fermions_on_their_fock_space(paired):
         np.testing.assert_allclose(getattr(found, name), getattr(known, name), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_resonant_level():
     """`n = int A(e) f(e) de` with `A = -Im G / pi` and `G = 1 / (e - e_0 - G D / 2 / (e - mu + iD))`, and `ln Z*` from the shift of
     the density of states.

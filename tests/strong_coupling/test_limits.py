@@ -48,6 +48,7 @@ def test_the_counter_term_decides_which_state_strong_coupling_selects():
     assert without[2, 2] > 0.999
 
 
+@pytest.mark.slow
 def test_independent_bosons_at_any_coupling():
     system, x = np.diag([0.4, -0.2, 0.1]), np.diag([1.0, 0.0, -0.5])
     bath = FiniteBath([1.1, 1.6], [0.4, 0.3])
@@ -62,6 +63,7 @@ def test_independent_bosons_at_any_coupling():
     )
 
 
+@pytest.mark.slow
 def test_dispersive_qubit():
     e, w, c, beta, count = 8.0, 1.2, -0.6, 1.1, 120
     oscillator = w * np.diag(np.arange(count) + 0.5)

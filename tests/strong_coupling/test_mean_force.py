@@ -85,6 +85,7 @@ def test_identities_of_its_thermodynamics():
     np.testing.assert_allclose(answer.entropy, -np.sum(p * np.log(p)) + extra, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_derivative_in_a_coupling():
     whole, bath = random_pair()
     move = np.kron(np.diag([1.0, 0.0, -1.0]), SX)

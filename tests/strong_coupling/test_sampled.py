@@ -46,6 +46,7 @@ def test_all_unit_vectors_give_the_exact_trace():
     assert found.result == RESULTS.optimal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distribution", [None, random_sphere])
 def test_few_random_vectors_are_within_their_errors(distribution):
     whole, alone = parts(1.0)
@@ -59,6 +60,7 @@ def test_few_random_vectors_are_within_their_errors(distribution):
     np.testing.assert_allclose(jnp.trace(found.value.reduced_state), 1, rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_without_coupling_two_vectors_are_exact():
     """The noise of the whole is that of the bath, vector by vector."""
     whole, alone = parts(0.0)
@@ -137,6 +139,7 @@ def test_refusals():
             BathProbes(**knobs)
 
 
+@pytest.mark.slow
 def test_a_population_below_rounding_is_refused():
     alone = np.diag([1.0, -1.0])
     whole = np.kron(np.diag([0.0, 1.0]), np.eye(2)) + np.kron(np.eye(2), alone)

@@ -38,6 +38,7 @@ def test_commuting_coupling_has_no_further_order():
     np.testing.assert_allclose(answer, system - np.sum(g**2 / w) * position**2, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_derivatives():
     def element(theta):
         return weak_mean_force(SYSTEM + theta * SX, POSITION, np.array([1.1]), np.array([0.5]) + theta, BETA)[0, 1]
@@ -73,6 +74,7 @@ def test_a_continuum_is_many_modes():
     np.testing.assert_allclose(answer.hamiltonian, known, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_thermodynamics_of_second_order():
     answer = of_baths(SYSTEM, OHMIC, DRUDE)
 

@@ -52,6 +52,7 @@ def test_outputs_keep_their_names_shapes_and_types():
     assert dataset["a"].dtype == np.float64
 
 
+@pytest.mark.slow
 def test_killed_at_any_chunk_it_resumes_on_other_devices_with_the_same_numbers(tmp_path):
     killed = run(tmp_path / "killed", devices=1, chunks_to_live=3)
     assert killed.returncode == -signal.SIGKILL

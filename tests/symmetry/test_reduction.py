@@ -157,6 +157,7 @@ def test_a_field_does_not_hide_the_flip():
     assert reduction(staggered) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -226,6 +227,7 @@ def parts(operator):
     return operator, operator.coefficients(), build
 
 
+@pytest.mark.slow
 def test_the_susceptibility_at_zero_field_survives():
     """A symmetry found from the values at h = 0 would answer 0: of flips and translations, in `vmap` and `jit`."""
 
@@ -275,6 +277,7 @@ def test_the_matrix_is_never_built():
     assert "decompose" in text
 
 
+@pytest.mark.slow
 def test_single_precision():
     chain = jax.tree.map(lambda x: x.astype(jnp.float32), jg.models.heisenberg_chain(6, 1.0, 0.1))
     value, slope = jax.value_and_grad(jg.log_partition)(chain, jnp.float32(0.7))

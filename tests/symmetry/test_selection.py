@@ -17,6 +17,7 @@ def state(hamiltonian, beta=0.9):
     return jg.gibbs_state(hamiltonian, beta).density_matrix()
 
 
+@pytest.mark.slow
 def test_the_order_parameter_of_an_ising_chain_vanishes_and_its_response_does_not():
     sites, beta = 4, 1.1
     z = sum(site(pauli_matrices()[2], i, sites) for i in range(sites))
@@ -103,6 +104,7 @@ def test_time_reversal_forbids_a_scalar_chirality():
     assert not symmetry.selection_rule(ring, state(ring), chirality, [symmetry.translation(3)]).forbidden
 
 
+@pytest.mark.slow
 def test_parity_of_a_particle():
     particle = models.particle_in_potential(lambda x: x**4 - 2 * x**2, beta=1.0, levels=60)
     rho = jg.gibbs_state(particle.hamiltonian, 1.0).density_matrix()
