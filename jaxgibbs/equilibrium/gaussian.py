@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgibbs._errors import NotTraceClass, is_concrete, nan_unless
-from jaxgibbs.linalg import Decomposition, Kernel, dagger, decompose, eigvalsh, matmul, spectral_map
+from jaxgibbs._errors import nan_unless
+from jaxgibbs.linalg import Decomposition, Kernel, dagger, decompose, matmul, spectral_map
 from jaxgibbs.linalg import exponential_family as family
 from jaxgibbs.linalg.chains import chain
 from jaxgibbs.linalg.functions import cumulant
@@ -26,16 +26,25 @@ from jaxgibbs.operators import (
     Fermions,
     QuadraticBosons,
     QuadraticFermions,
-    block_structure,
 )
-from jaxgibbs.operators.blocks import from_blocks, to_blocks
+from jaxgibbs.operators.blocks import from_blocks
 from jaxgibbs.operators.quadratic import AbstractQuadratic, as_quadratic
 
 from . import mode_sums
+from .gaussian_sums import (
+    check_bosons,
+    constant_of,
+    core_of,
+    log_partition_of,
+    log_partition_parts,
+    mean_energy,
+    metric_of,
+    statistics_of,
+)
 from .methods import Exact
 from .mode_sums import Statistics
 from .modes import BosonSpectrum, FermionSpectrum
-from .state import AbstractThermalSpectrum, Scalar, no_matrix, smooth_inside
+from .state import AbstractThermalSpectrum, Scalar, no_matrix
 from .wick import contractions, ladder_expectation, subsystem_entropy
 
 
@@ -49,22 +58,22 @@ class GaussianSpectrum(AbstractThermalSpectrum):
 
     @property
     def statistics(self) -> Statistics:
-        return _statistics(self.operator)
+        return statistics_of(self.operator)
 
     def _beta(self, beta):
         beta = jnp.asarray(beta, self.blocks[0].eigenvalues.dtype)
         if isinstance(self.operator, QuadraticBosons):
-            _check_bosons(self.operator.paired, beta, family.spectrum_of(self.blocks))
+            check_bosons(self.operator.paired, beta, family.spectrum_of(self.blocks))
             if self.operator.paired:
                 beta = nan_unless(beta > 0, beta)
         return beta
 
     def log_partition(self, beta):
         beta = self._beta(beta)
-        return _log_partition(self.operator, beta, _log_partition_parts(self.statistics, beta, self.blocks))
+        return log_partition_of(self.operator, beta, log_partition_parts(self.statistics, beta, self.blocks))
 
     def energy(self, beta):
-        return _energy(self.statistics, self._beta(beta), self.blocks) + constant_of(self.operator)
+        return mean_energy(self.statistics, self._beta(beta), self.blocks) + constant_of(self.operator)
 
     def energy_variance(self, beta):
         return mode_sums.energy_cumulant(2, self.statistics, self._beta(beta), self.blocks)
@@ -223,7 +232,7 @@ class GaussianSpectrum(AbstractThermalSpectrum):
         core = matmul(block.matrix, half)
         inverse = jax.scipy.linalg.solve_triangular(self.factor, jnp.eye(block.dim, dtype=core.dtype), lower=True)
         covariance = matmul(matmul(dagger(inverse), (core + dagger(core)) / 2), inverse)
-        metric = _metric(block.dim, covariance.dtype)
+        metric = metric_of(block.dim, covariance.dtype)
         return covariance - metric / 2, covariance + metric / 2
 
     def _to_core(self, matrices):
@@ -231,7 +240,7 @@ class GaussianSpectrum(AbstractThermalSpectrum):
         factor = self.factor
         if factor is None:
             return matrices
-        metric = jnp.diagonal(_metric(factor.shape[-1], factor.dtype))
+        metric = jnp.diagonal(metric_of(factor.shape[-1], factor.dtype))
         left = matmul(dagger(factor) * metric, matrices.astype(jnp.result_type(matrices, factor)))
         right = jax.vmap(lambda m: jax.scipy.linalg.solve_triangular(factor, dagger(m), lower=True))(left)
         return dagger(right)
@@ -257,147 +266,8 @@ def _merged(blocks, structure) -> Decomposition:
     return Decomposition(from_blocks(tuple(b.matrix for b in blocks), structure), jnp.concatenate(values), vectors)
 
 
-def _metric(size: int, dtype):
-    return jnp.diag(jnp.asarray(np.repeat([1.0, -1.0], size // 2), dtype))
-
-
-def _statistics(operator: AbstractQuadratic) -> Statistics:
-    return Statistics(isinstance(operator, QuadraticBosons), operator.paired)
-
-
-def constant_of(operator: AbstractQuadratic) -> Scalar | float:
-    """The operator less `Psi^dagger M Psi / 2`."""
-    if not operator.paired:
-        return 0.0
-    return -operator.sign * jnp.trace(operator.one_body()).real / 2
-
-
-def _energy(statistics, beta, blocks):
-    mean = mode_sums.energy_cumulant(1, statistics, beta, blocks)
-    return mean + mode_sums.absolute_trace(blocks) / 4 if statistics.bosonic and statistics.mirrored else mean
-
-
-def _log_partition_parts(statistics, beta, blocks):
-    """`ln Z` without the constant; and for its limit at infinite `beta` energy and entropy, as constants."""
-    value = mode_sums.log_partition(statistics, beta, blocks)
-    if not statistics.mirrored:
-        return value, value, value
-    if statistics.bosonic:
-        finite = jnp.where(jnp.isinf(beta), 0, beta)
-        value = value - finite * mode_sums.absolute_trace(blocks) / 4
-    frozen, at = jax.lax.stop_gradient((blocks, beta))
-    return value, _energy(statistics, at, frozen), mode_sums.entropy(statistics, at, frozen)
-
-
-def _log_partition(operator, beta, parts):
-    value, energy, entropy = parts
-    if not operator.paired:
-        return value
-    constant, at = constant_of(operator), jax.lax.stop_gradient(beta)
-    infinite = jnp.isinf(at)
-    ground = energy + jax.lax.stop_gradient(constant)
-    limit = jnp.where(ground == 0, entropy, -at * jnp.where(ground == 0, 1, ground))
-    regular = value - jnp.where(infinite, 0, beta) * constant
-    return smooth_inside(jnp.where(infinite, limit, regular), beta)
-
-
-def _check_bosons(paired: bool, beta, energies) -> None:
-    if not is_concrete(beta, energies):
-        return
-    if paired:
-        if not beta > 0:
-            raise NotTraceClass(f"`beta` must be positive for bosons with pairing, but is {float(beta):g}.")
-    elif not np.all(np.asarray(beta * energies) > 0):
-        raise NotTraceClass(
-            "Every mode must have `beta * energy > 0` (a chemical potential below the lowest mode), but the smallest is "
-            f"{float(jnp.min(beta * energies)):.3g}: the sum over its occupations diverges; raise the energies of the sites."
-        )
-
-
-def _core(operator: AbstractQuadratic):
-    """The stacks of Hermitian matrices to be decomposed, their block structure, and `L` for bosons with pairing."""
-    if not (isinstance(operator, QuadraticBosons) and operator.paired):
-        structure = block_structure(operator.matrix)
-        return to_blocks(operator.matrix, structure), structure, None
-    matrix = operator.matrix.to_dense()
-    factor = jnp.linalg.cholesky((matrix + dagger(matrix)) / 2)
-    pivots = jnp.square(jnp.diagonal(factor).real)
-    allowed = jnp.min(pivots) > 64 * jnp.finfo(pivots.dtype).eps * jnp.max(jnp.abs(jnp.diagonal(matrix)))
-    if is_concrete(allowed) and not allowed:
-        raise NotTraceClass(
-            "The matrix [[A, B], [B^dagger, A^T]] of quadratic bosons must be positive definite, but its smallest eigenvalue "
-            f"is {float(jnp.min(eigvalsh(matrix))):.3g}: a mode is unstable or has no restoring force, and no temperature has "
-            "a Gibbs state. Raise the energies of the sites above the pairing."
-        )
-    factor = nan_unless(allowed, factor)
-    metric = jnp.diagonal(_metric(matrix.shape[-1], factor.dtype))
-    return (matmul(dagger(factor) * metric, factor),), None, factor
-
-
 def gaussian_spectrum(operator: AbstractQuadratic, method: Exact) -> GaussianSpectrum:
     """Decompose the one-body matrix, once."""
-    matrices, structure, factor = _core(operator)
+    matrices, structure, factor = core_of(operator)
     blocks = tuple(decompose(matrix, eigenvectors=not method.levels_only) for matrix in matrices)
     return GaussianSpectrum(operator, blocks, factor, structure)
-
-
-# -- pure functions: eigenvalues alone, until something is differentiated ---------------------------------------------
-
-
-@functools.cache
-def _of_matrices(quantity, statistics: Statistics):
-    return family.from_matrices(functools.partial(quantity, statistics))
-
-
-def _all_parts(statistics, beta, blocks):
-    return (
-        *_log_partition_parts(statistics, beta, blocks),
-        _energy(statistics, beta, blocks),
-        mode_sums.entropy(statistics, beta, blocks),
-        mode_sums.heat_capacity(statistics, beta, blocks),
-    )
-
-
-def _evaluate(quantity, operator: AbstractQuadratic, beta: Scalar):
-    """`(beta, quantity)`, with `beta` of the precision of the operator and checked."""
-    matrices, _, _ = _core(operator)
-    beta = jnp.asarray(beta, jnp.finfo(operator.dtype).dtype)
-    if isinstance(operator, QuadraticBosons) and operator.paired:
-        _check_bosons(True, beta, beta)
-        beta = nan_unless(beta > 0, beta)
-    elif isinstance(operator, QuadraticBosons) and is_concrete(matrices, beta):
-        return beta, quantity(_statistics(operator), beta, _checked_levels(matrices, beta))
-    return beta, _of_matrices(quantity, _statistics(operator))(beta, matrices)
-
-
-def _checked_levels(matrices, beta):
-    blocks = tuple(decompose(matrix, eigenvectors=False) for matrix in matrices)
-    _check_bosons(False, beta, family.spectrum_of(blocks))
-    return blocks
-
-
-def log_partition(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
-    """`ln Z`."""
-    beta, parts = _evaluate(_log_partition_parts, operator, beta)
-    return _log_partition(operator, beta, parts)
-
-
-def energy(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
-    """`<H>`."""
-    return _evaluate(_energy, operator, beta)[1] + constant_of(operator)
-
-
-def entropy(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
-    """Entropy in nats."""
-    return _evaluate(mode_sums.entropy, operator, beta)[1]
-
-
-def heat_capacity(operator: AbstractQuadratic, beta: Scalar) -> Scalar:
-    """`beta^2 Var(H)`."""
-    return _evaluate(mode_sums.heat_capacity, operator, beta)[1]
-
-
-def every(operator: AbstractQuadratic, beta: Scalar) -> tuple[Scalar, ...]:
-    """`ln Z`, `U`, `S` and `C`."""
-    beta, (*parts, mean, s, c) = _evaluate(_all_parts, operator, beta)
-    return _log_partition(operator, beta, parts), mean + constant_of(operator), s, c

@@ -17,8 +17,9 @@ from jaxgibbs.operators import (
 from jaxgibbs.operators.dense import checked_matrix
 from jaxgibbs.operators.quadratic import AbstractQuadratic
 
-from . import gaussian
+from . import gaussian_functions
 from .exact import LARGEST_DIMENSION
+from .gaussian import gaussian_spectrum
 from .lanczos import Lanczos
 from .lanczos_spectrum import lanczos_spectrum
 from .levels import LevelSpectrum
@@ -74,7 +75,7 @@ def thermal_spectrum(hamiltonian, *, method: AbstractMethod = Auto()) -> Abstrac
     if isinstance(operator, KroneckerSum):
         return ProductSpectrum(tuple(thermal_spectrum(part, method=method) for part in operator.parts))
     if isinstance(operator, AbstractQuadratic):
-        return gaussian.gaussian_spectrum(operator, method if isinstance(method, Exact) else Exact())
+        return gaussian_spectrum(operator, method if isinstance(method, Exact) else Exact())
     stochastic = _stochastic(operator, method)
     if stochastic is not None:
         return lanczos_spectrum(operator, stochastic, chosen=isinstance(method, Auto))
@@ -128,10 +129,10 @@ def _every(s, blocks) -> tuple[Scalar, ...]:
     )
 
 
-_log_partition = _pure(family.log_trace_exp, gaussian.log_partition, "log_partition")
-_energy = _pure(family.mean, gaussian.energy, "energy")
-_entropy = _pure(family.entropy, gaussian.entropy, "entropy")
-_heat_capacity = _pure(family.heat_capacity, gaussian.heat_capacity, "heat_capacity")
+_log_partition = _pure(family.log_trace_exp, gaussian_functions.log_partition, "log_partition")
+_energy = _pure(family.mean, gaussian_functions.energy, "energy")
+_entropy = _pure(family.entropy, gaussian_functions.entropy, "entropy")
+_heat_capacity = _pure(family.heat_capacity, gaussian_functions.heat_capacity, "heat_capacity")
 _every_of_operator = from_operator(_every)
 
 
@@ -174,7 +175,7 @@ def thermodynamics(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Aut
     if _is_decomposed(operator, method):
         log_z, u, s, c = _every_of_operator(_on_levels(operator, beta), operator)
     elif isinstance(operator, AbstractQuadratic):
-        log_z, u, s, c = gaussian.every(operator, beta)
+        log_z, u, s, c = gaussian_functions.every(operator, beta)
     else:
         state = thermal_spectrum(operator, method=method).at(beta)
         log_z, u, s, c = state.log_partition, state.energy, state.entropy, state.heat_capacity
