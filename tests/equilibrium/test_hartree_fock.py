@@ -143,7 +143,7 @@ def test_derivatives_are_those_of_thermodynamics():
     np.testing.assert_allclose([from_entropy, second], difference, rtol=1e-6)
 
 
-@pytest.mark.parametrize("pairing", [False, True])
+@pytest.mark.parametrize("pairing", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_transition_of_one_orbital(sign, pairing):
     """At half filling moments, or particles or pairs, set in at `beta |U| = 4`, where the state is that of no correlation."""
