@@ -22,7 +22,8 @@ _LONGEST = 64.0  # step of descent, in units of `F - M`
 class SelfConsistency(eqx.Module):
     """Descent of the free energy along `F - M`, from a mean field `M` to the one its state makes, and Newton's steps at its end.
 
-    `F - M` is always a direction of descent, so that halved steps cannot fail where plain iteration oscillates.
+    `F - M` is always a direction of descent, so that halved steps cannot fail where plain iteration oscillates. Where the best
+    of the starts leads to a saddle the search goes on from below it, except from a `guess`.
 
     Args:
         max_steps: largest number of steps of descent from each start.
@@ -199,13 +200,17 @@ def _newton(vector, inputs, tolerance):
 
 
 def _polished(vector, inputs, tolerance):
-    """The mean field, moved by three of Newton's steps at once where that helps: at a transition, a root of third order."""
+    """The mean field after one more of Newton's steps, or three at once, where that helps.
+
+    Below the tolerance it may still be far from a root near a transition, and at one, where the root is of third order.
+    """
     residual = residual_of(vector, inputs)
-    trial = vector - 3 * _step(vector, residual, inputs)
-    value, new_value = free_energy_of(vector, inputs), free_energy_of(trial, inputs)
-    new_residual = residual_of(trial, inputs)
+    trials = vector - jnp.asarray([1.0, 3.0], vector.dtype)[:, None] * _step(vector, residual, inputs)
+    residuals = jax.lax.map(lambda trial: residual_of(trial, inputs), trials)
+    best = jnp.argmin(jnp.linalg.norm(residuals, axis=1))
+    value, new_value = free_energy_of(vector, inputs), free_energy_of(trials[best], inputs)
     noise = 16 * jnp.finfo(value.dtype).eps * (jnp.max(jnp.abs(vector)) + jnp.abs(value))
-    helps = (new_value <= value + noise) & (jnp.linalg.norm(new_residual) < jnp.linalg.norm(residual) / 8)
-    helps &= jnp.max(jnp.abs(new_residual)) <= tolerance
-    error = jnp.max(jnp.abs(jnp.where(helps, new_residual, residual)))
-    return jnp.where(helps, trial, vector), error
+    helps = (new_value <= value + noise) & (jnp.linalg.norm(residuals[best]) < jnp.linalg.norm(residual) / 8)
+    helps &= jnp.max(jnp.abs(residuals[best])) <= tolerance
+    error = jnp.max(jnp.abs(jnp.where(helps, residuals[best], residual)))
+    return jnp.where(helps, trials[best], vector), error

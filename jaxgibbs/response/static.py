@@ -44,23 +44,20 @@ def isothermal_susceptibility(state: GibbsState, a: Any, b: Any) -> Scalar:
 
     Reference: Kubo, J. Phys. Soc. Jpn. 12, 570 (1957).
     """
-    if not _has_matrix(state) or (is_concrete(state.beta) and np.all(np.isfinite(np.asarray(state.beta)))):
+    if not (isinstance(state, GibbsState) and isinstance(state.spectrum, MatrixSpectrum | SectorSpectrum)):
         return state.susceptibility(a, b)
-    of = thermal(state)
+    return _or_limit(thermal(state), a, b, lambda: state.susceptibility(a, b))
+
+
+def _or_limit(of: Thermal, a, b, regular):
+    """`regular()`, at infinite `beta` the limit of both susceptibilities, which differ by `exp(-beta gap)` there."""
+    if is_concrete(of.s) and np.isfinite(np.asarray(of.s)):
+        return regular()
     isolated, within = _isolated(of, *(observable_matrix(x, of.hamiltonian.dim) for x in (a, b)))
-    limit = _limit(isolated, within, state.beta)
-    if is_concrete(state.beta):
+    limit = jnp.where(within == 0, isolated, -jnp.sign(of.s) * jnp.sign(within) * jnp.inf)
+    if is_concrete(of.s):
         return limit
-    return _where_infinite(jnp.isinf(state.beta), jax.lax.stop_gradient(limit), state.susceptibility(a, b))
-
-
-def _has_matrix(state) -> bool:
-    return isinstance(state, GibbsState) and isinstance(state.spectrum, MatrixSpectrum | SectorSpectrum)
-
-
-def _limit(isolated, within, beta):
-    """What is within rounding of 0 is no covariance of ground states."""
-    return jnp.where(within == 0, isolated, jnp.sign(beta) * jnp.sign(within) * jnp.inf)
+    return _where_infinite(jnp.isinf(of.s), jax.lax.stop_gradient(limit), regular())
 
 
 @jax.custom_jvp
@@ -78,13 +75,14 @@ def adiabatic_susceptibility(state: GibbsState, a: Any, b: Any) -> Scalar:
 
         chi_S = chi_T - beta Cov(A, H) Cov(H, B) / Var(H)
 
-    where the variance is above rounding, `(64 eps max|E|)^2`, and `chi_T` elsewhere. Arguments as `isothermal_susceptibility`.
+    where the variance is above rounding, `(64 eps max|E|)^2`, and `chi_T` elsewhere, as at zero temperature. Arguments as
+    `isothermal_susceptibility`.
 
     Reference: Wilcox, Phys. Rev. 174, 624 (1968).
     """
     of = thermal(state)
     a, b = (observable_matrix(x, of.hamiltonian.dim) for x in (a, b))
-    return _adiabatic(of, a, b) * jnp.where(jnp.isinf(of.s), jnp.nan, 1)
+    return _or_limit(of, a, b, lambda: _adiabatic(of, a, b))
 
 
 @jax.jit

@@ -147,7 +147,7 @@ def test_derivatives_are_those_of_thermodynamics():
     np.testing.assert_allclose([from_entropy, second], difference, rtol=1e-6)
 
 
-@pytest.mark.parametrize("pairing", [False, True])
+@pytest.mark.parametrize("pairing", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_transition_of_one_orbital(sign, pairing):
     """At half filling moments, or particles or pairs, set in at `beta |U| = 4`, where the state is that of no correlation."""
@@ -177,6 +177,9 @@ def test_transition_of_one_orbital(sign, pairing):
     assert int(beyond.stats["unstable"]) == 0
     expected = -sign * u / 4 + u * y**2 / 4 - 2 * np.log(2 * np.cosh(u * y / 4))
     np.testing.assert_allclose(beyond.value.free_energy, expected, rtol=0, atol=1e-14)
+    if sign > 0:
+        up, down = beyond.value.densities
+        np.testing.assert_allclose(jnp.abs(up - down), y, rtol=1e-9)
 
 
 def test_broken_symmetry_leaves_first_derivatives():
@@ -184,6 +187,7 @@ def test_broken_symmetry_leaves_first_derivatives():
     slope = jax.grad(lambda b: hartree_fock(one, two, b, 0.0, -1.5, pairing=True).value.free_energy)(2.0)
     state = hartree_fock(one, two, 2.0, 0.0, -1.5, pairing=True).value
     np.testing.assert_allclose(4 * slope, state.entropy, rtol=1e-9)
+    assert np.isnan(jax.grad(lambda b: hartree_fock(one, two, b, 0.0, -1.5, pairing=True).value.energy)(2.0))
 
 
 def test_guess_decides_on_the_symmetry():

@@ -38,6 +38,8 @@ QUESTIONS = (
     "ensemble_inequivalence",
     "diradicals",
     "powder_of_a_nickel_pair",
+    "hydrogen_molecule",
+    "mean_fields",
 )
 
 
