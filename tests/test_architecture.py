@@ -210,6 +210,15 @@ def test_every_area_has_a_floor():
     assert not unknown, f"give {unknown} a floor in FLOORS and in the picture of the package"
 
 
+def test_what_comes_at_first_use_is_not_hidden_by_a_module_of_its_name():
+    # Importing `area/name.py` makes it the attribute `name` of the area, and the function of that name is never looked for.
+    for page in PACKAGE.rglob("__init__.py"):
+        for node in ast.parse(page.read_text()).body:
+            if isinstance(node, ast.Assign) and [dotted(target) for target in node.targets] == ["_LATER"]:
+                for name, module in ast.literal_eval(node.value).items():
+                    assert name == module or not (page.parent / f"{name}.py").exists(), f"rename {page.parent}/{name}.py"
+
+
 def test_two_levels_never_three():
     deep = [path for path in sources() if len(pathlib.PurePath(path).parts) > 3]
     assert not deep, f"a folder inside a folder: {deep}"
