@@ -88,12 +88,33 @@ def measure(form: Jumps | Maps, source: Source, theta: Complex[Array, "dim dim"]
 def _measured(form, reference: ReferenceState, theta) -> Measurement:
     """One program for states of every origin."""
     here = pieces(form, reference, reference.basis)
-    weighted_pairs = [[weighted(w, reference, m) for m in (here.dissipative, here.full)] for w in WEIGHTS]
-    squares, full = (jnp.stack([asymmetry(pair[k]) for pair in weighted_pairs]) for k in (0, 1))
+    squares, full = (_asymmetries(reference, matrix) for matrix in (here.dissipative, here.full))
     reversal = None if theta is None else _time_reversal(here.full, reference, theta)
     rates = rates_of(here.sandwich) * one_without_slope(reference.exponent)
     floors = _floors(*jax.lax.stop_gradient((form, reference, here)), theta)
     return Measurement(squares, full, _stationarity(here.full, reference), reversal, rates, *floors, reference)
+
+
+@jax.custom_jvp
+def _asymmetries(reference: ReferenceState, matrix) -> Float[Array, " weights"]:
+    """`asymmetry` of each weight, in a loop; only its derivatives need a program for each."""
+    kept = inside(reference)
+    matrix = matrix * (kept[:, None] & kept[None, :])
+    logs = _logs(reference.log_populations)
+    return jax.lax.map(lambda x: asymmetry(jnp.exp((x[:, None] - x[None, :]) / 2) * matrix), logs)
+
+
+@_asymmetries.defjvp
+def _asymmetries_jvp(primals, tangents):
+    def one_by_one(reference, matrix):
+        return jnp.stack([asymmetry(weighted(weight, reference, matrix)) for weight in WEIGHTS])
+
+    return _asymmetries(*primals), jax.jvp(one_by_one, primals, tangents)[1]
+
+
+def _logs(log_populations):
+    """The logarithms of the weights of matrix units, in stacked columns, one row for each of `WEIGHTS`."""
+    return jnp.stack([jnp.swapaxes(w.log_weights(log_populations), 0, 1).reshape(-1) for w in WEIGHTS])
 
 
 def rates_of(sandwich) -> Float[Array, "dim dim"]:
@@ -127,10 +148,7 @@ def _floors(form, reference: ReferenceState, here: Pieces, theta):
     def scaled(weight, shifted, matrix):
         return by_elements(weight, shifted, matrix) * mask
 
-    def logs(shifted):
-        return jnp.stack([jnp.swapaxes(w.log_weights(shifted), 0, 1).reshape(-1) for w in WEIGHTS])
-
-    base = logs(levels)
+    base = _logs(levels)
 
     def moved_by(old, new, there):
         """For each weight the change of `K - K^dagger`, squared and relative; a loop, to hold one matrix at a time."""
@@ -157,7 +175,7 @@ def _floors(form, reference: ReferenceState, here: Pieces, theta):
         basis = reference.basis + matmul(reference.basis, (turn - dagger(turn)) / 2**0.5 + rounded)
         shifted = levels + reference.level_noise * parts[-1]
         there = pieces(moved, reference, basis)
-        after = logs(shifted)
+        after = _logs(shifted)
         changes = [moved_by(here.dissipative, there.dissipative, after), moved_by(here.full, there.full, after)]
         sigma, other = (
             jnp.diag(reference.populations),

@@ -171,8 +171,8 @@ def cumulant_generating_function(counting: AbstractCounting, chi: ArrayLike, *, 
     Args:
         counting: what is counted.
         chi: the counting field, real, in units of 1 / quantum.
-        method: `Dense()`, a general eigensolver for CPUs, or `Krylov()`, without a matrix of the generator, whose `max_steps` are
-            those of each linear solve. `Auto()` is the first up to dimension 16.
+        method: `Dense()`, a general eigensolver for CPUs that holds `6 dim^4` complex numbers, or `Krylov()`, without a matrix
+            of the generator, whose `max_steps` are those of each linear solve. `Auto()` is the first up to dimension 16.
 
     Raises:
         ValueError: if `chi` is no finite real scalar, or `method` is none of these.

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from jaxgibbs._room import check_room
 from jaxgibbs.linalg import dagger, unvectorize, vectorize
 from jaxgibbs.open_systems import AbstractGenerator
 
@@ -16,6 +17,13 @@ def evolve_by_propagator(
     generator: AbstractGenerator, rho: Complex[Array, "dim dim"], times: Float[Array, " times"], equal_steps: bool
 ) -> Path:
     """The states `e^{L (t_i - t_0)} rho`, and their rounding, which grows with the norm of what is squared."""
+    dim = generator.dim
+    check_room(
+        f"`Propagator()` in dimension {dim} must have room for 10 matrices of dim^4 numbers",
+        10 * dim**4,
+        generator.dtype,
+        "use `Taylor()`, which holds a few dozen matrices of dim^2",
+    )
     matrix = generator.to_dense()
 
     def exponential(duration):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from jaxgibbs._room import check_room
 from jaxgibbs.linalg import eigvalsh
 from jaxgibbs.linalg.bicgstab import bicgstab
 from jaxgibbs.linalg.general import eig
@@ -117,6 +118,13 @@ def _equation(method, counting, chi, value):
 
 
 def _by_decomposition(counting, chi):
+    dim = counting.generator.dim
+    check_room(
+        f"All eigenvalues of a tilted generator of dimension {dim} must have room for 6 dim^4 complex numbers",
+        6 * dim**4,
+        counting.generator.dtype,
+        "use `Krylov()`, which finds the dominant one without a matrix of the generator",
+    )
     tilted = Tilted(counting, chi, jnp.zeros_like(chi))
     return jnp.max(eig(real_superoperator(tilted)).values.real).astype(chi.dtype)
 

@@ -5,7 +5,6 @@ more probes are the wrong means: these states are found one by one and summed ex
 """
 
 import math
-import os
 from typing import NamedTuple
 
 import equinox as eqx
@@ -13,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgibbs._room import check_room
 from jaxgibbs.linalg.traces import jackknife
 from jaxgibbs.operators import AbstractOperator
 
@@ -33,24 +33,12 @@ _MARGIN = 1.2  # in the number of probes, for what is not known of their spread
 
 def check_memory(operator: AbstractOperator, method: Lanczos, vectors: int) -> None:
     """Refuse what cannot fit, before the compiler does without saying what would."""
-    dim = operator.dim
-    needed, most = vectors * largest_part(dim, method.sharding) * operator.dtype.itemsize, _memory()
-    if most is not None and needed > most:
-        raise ValueError(
-            f"Lanczos quadrature in dimension {dim} must have room for {vectors} vectors, {needed / 2**30:.1f} GiB, but this "
-            f"device has {most / 2**30:.1f} GiB; use float32 couplings, fewer sites, or a device with more memory."
-        )
-
-
-def _memory() -> int | None:
-    """Bytes of a device of this process, or of the machine where that is a CPU; `None` where nobody tells."""
-    stats = jax.local_devices()[0].memory_stats()
-    if stats and "bytes_limit" in stats:
-        return stats["bytes_limit"]
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not a POSIX system
-        return None
+    check_room(
+        f"Lanczos quadrature in dimension {operator.dim} must have room for {vectors} vectors",
+        vectors * largest_part(operator.dim, method.sharding),
+        operator.dtype,
+        "use float32 couplings, fewer sites, or a device with more memory",
+    )
 
 
 def peak_vectors(levels: int) -> int:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from jaxgibbs._room import check_room
 from jaxgibbs.linalg import dagger, matmul, superoperator
 
 Matrix = Complex[Array, "dim dim"]
@@ -113,7 +114,17 @@ class AbstractGenerator(eqx.Module):
         return self.jump_map(bath)(rho) - (matmul(decay, rho) + matmul(rho, decay)) / 2
 
     def to_dense(self) -> Complex[Array, "dim_squared dim_squared"]:
-        """The matrix of `L` on stacked columns, `vec(L(rho)) = M vec(rho)`; it has `dim^4` elements."""
+        """The matrix of `L` on stacked columns, `vec(L(rho)) = M vec(rho)`; it has `dim^4` complex elements.
+
+        Raises:
+            ValueError: if twice as many do not fit into the device.
+        """
+        check_room(
+            f"The matrix of a generator of dimension {self.dim} must have room for 2 dim^4 numbers",
+            2 * self.dim**4,
+            self.dtype,
+            "use `linear_map`, which needs no matrix, or methods without one such as `Krylov()` and `Taylor()`",
+        )
         return superoperator(self.linear_map(), self.dim, self.dtype)
 
     def transition_rates(self, basis: Complex[Array, "dim dim"] | None = None) -> Float[Array, "dim dim"]:

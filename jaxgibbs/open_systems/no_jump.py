@@ -19,7 +19,7 @@ from jaxgibbs.linalg import dagger, eigh, matmul
 from jaxgibbs.linalg.general import eig
 
 from .generator import AbstractGenerator
-from .hermitian_space import Congruence, as_hermitian, as_real, real_adjoint_map, real_map, real_part
+from .hermitian_space import Congruence, as_hermitian, as_real, real_adjoint_map, real_map
 
 _DARK = 1e-2  # the shift, in units of the mean decay rate
 _SKEW = 0.03  # largest condition number of the eigenvectors, times sqrt(eps): its square, times eps, is the error of the inverse
@@ -119,10 +119,14 @@ class NoJump(eqx.Module):
         return 1 / (self.values[:, None] + jnp.conj(self.values) - shift)
 
     def _rest(self, rest):
-        """`X -> R X + X R^dagger`, left out where it is rounding."""
-        return lambda x: jax.lax.cond(
-            self.exact, lambda x: jnp.zeros_like(x.real), lambda x: 2 * real_part(matmul(rest, x)), x
-        )
+        """`X -> R X + X R^dagger` of a Hermitian `X` in real form, left out where it is rounding."""
+        left = jnp.block([[rest.real, -rest.imag], [rest.imag, rest.real]])
+
+        def apply(x):
+            real, imaginary = jnp.split(matmul(left, jnp.concatenate([x.real, x.imag])), 2)
+            return real + real.T + imaginary - imaginary.T
+
+        return lambda x: jax.lax.cond(self.exact, lambda x: jnp.zeros_like(x.real), apply, x)
 
 
 def _assembled(into, out, weights, jump, full, rest, feed, shift, kept) -> Preconditioned:

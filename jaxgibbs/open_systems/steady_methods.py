@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from jaxgibbs._room import check_room
 from jaxgibbs._solution import RESULTS
 from jaxgibbs.equilibrium import Auto
 from jaxgibbs.linalg.bicgstab import Iterated, bicgstab
@@ -58,10 +59,11 @@ def uniform(generator: AbstractGenerator) -> Matrix:
 
 
 class Dense(AbstractSteadyMethod):
-    """Gaussian elimination in the real space of Hermitian matrices: `dim^4` numbers, `dim^6` operations.
+    """Gaussian elimination in the real space of Hermitian matrices: `dim^6` operations.
 
-    For small systems and large batches of them, and for generators so stiff that an iteration gives up. The uniqueness it
-    reports is eps times the condition number of `L + s (1/d) Tr`, by a step of inverse iteration.
+    About `4 dim^4` real numbers are held, 0.5 GiB in dimension 64; what does not fit into the device is refused. For small
+    systems and large batches of them, and for generators so stiff that an iteration gives up. The uniqueness it reports is eps
+    times the condition number of `L + s (1/d) Tr`, by a step of inverse iteration.
     """
 
     def find(self, generator, guess):
@@ -108,6 +110,12 @@ class Dense(AbstractSteadyMethod):
 
 def _shifted(generator):
     """`L + s (1/d) Tr` as a real matrix, and `s`."""
+    check_room(
+        f"`Dense()` in dimension {generator.dim} must have room for 4 dim^4 real numbers",
+        4 * generator.dim**4,
+        np.finfo(generator.dtype).dtype,
+        "use `Krylov()`, which holds about 20 dim^2 complex ones, or reduce the system by its symmetries",
+    )
     rate = scales(generator).rate
     source = uniform(generator).ravel()
     return real_superoperator(generator) + rate * source[:, None] * (generator.dim * source), rate

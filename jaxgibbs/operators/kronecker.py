@@ -4,6 +4,8 @@ import math
 
 import jax.numpy as jnp
 
+from jaxgibbs._room import check_room
+
 from .base import AbstractOperator
 from .dense import as_operator
 
@@ -42,9 +44,15 @@ class KroneckerSum(AbstractOperator):
         return jnp.result_type(*(part.dtype for part in self.parts))
 
     def to_dense(self):
-        total = self.parts[0].to_dense()
-        for part in self.parts[1:]:
-            right = part.to_dense()
+        matrices = [part.to_dense() for part in self.parts]
+        check_room(
+            f"The matrix of a sum over parts of dimension {self.dim} must have room for 2 dim^2 numbers",
+            2 * self.dim**2,
+            self.dtype,
+            "leave the parts apart, as `gibbs_state` does, or use `linear_map`, which needs no matrix",
+        )
+        total = matrices[0]
+        for right in matrices[1:]:
             left, new = (jnp.eye(matrix.shape[0], dtype=self.dtype) for matrix in (total, right))
             total = jnp.kron(total, new) + jnp.kron(left, right)
         return total

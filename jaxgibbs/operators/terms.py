@@ -244,6 +244,6 @@ def sparse_terms(terms, kind: str) -> SparseTerms:
     if terms.dim > LARGEST_SPARSE_DIMENSION:
         raise ValueError(
             f"The matrix of `{kind}` must have a dimension of at most {LARGEST_SPARSE_DIMENSION}, but has {terms.dim}; use "
-            "`matvec` or `linear_map`, which need no matrix."
+            "`matvec`, `linear_map` or methods such as `Lanczos()`, which need no matrix."
         )
     return SparseTerms.from_entries(terms.dim, dict(terms.sizes), terms.entries())
