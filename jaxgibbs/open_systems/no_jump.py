@@ -19,7 +19,7 @@ from jaxgibbs.linalg import dagger, eigh, matmul
 from jaxgibbs.linalg.general import eig
 
 from .generator import AbstractGenerator
-from .hermitian_space import Congruence, as_hermitian, as_real, real_adjoint_map, real_map, real_part
+from .hermitian_space import Congruence, as_hermitian, real_adjoint_map, real_jump_map, real_map, real_part
 
 _DARK = 1e-2  # the shift, in units of the mean decay rate
 _SKEW = 0.03  # largest condition number of the eigenvectors, times sqrt(eps): its square, times eps, is the error of the inverse
@@ -96,7 +96,7 @@ class NoJump(eqx.Module):
 
     def _of(self, source, shift, kept) -> Preconditioned:
         into, out = Congruence(self.inverse_vectors), Congruence(self.vectors)
-        jump, full, rest = self.generator.jump_map(), real_map(self.generator), self._rest(self.rest)
+        jump, full, rest = real_jump_map(self.generator), real_map(self.generator), self._rest(self.rest)
 
         def feed(x):
             return 0 if source is None else self.rate * source * jnp.trace(x)
@@ -106,7 +106,7 @@ class NoJump(eqx.Module):
     def adjoint(self, source: Matrix) -> Preconditioned:
         """Of the transpose of `forward`, `L^+ Y + s 1 <W, Y>`."""
         into, out = Congruence(dagger(self.vectors)), Congruence(dagger(self.inverse_vectors))
-        jump, full = self.generator.adjoint_jump_map(), real_adjoint_map(self.generator)
+        jump, full = real_jump_map(self.generator, adjoint=True), real_adjoint_map(self.generator)
         rest, weights = self._rest(dagger(self.rest)), jnp.conj(self._weights(self.shift))
         one = jnp.eye(self.generator.dim, dtype=source.dtype)
 
@@ -121,7 +121,7 @@ class NoJump(eqx.Module):
     def _rest(self, rest):
         """`X -> R X + X R^dagger`, left out where it is rounding."""
         return lambda x: jax.lax.cond(
-            self.exact, lambda x: jnp.zeros_like(x.real), lambda x: 2 * real_part(matmul(rest, x)), x
+            self.exact, jnp.zeros_like, lambda x: 2 * real_part(matmul(rest, as_hermitian(x))), x
         )
 
 
@@ -134,8 +134,7 @@ def _assembled(into, out, weights, jump, full, rest, feed, shift, kept) -> Preco
 
     def product(y):
         x = inverse(y)
-        hermitian = as_hermitian(x)
-        return y + as_real(jump(hermitian)) + kept * x + feed(x) + rest(hermitian)
+        return y + jump(x) + kept * x + feed(x) + rest(x)
 
     def operator(x):
         return full(x) + feed(x) - (shift - kept) * x
