@@ -58,12 +58,12 @@ Map = Callable[[Float[Array, "dim dim"]], Float[Array, "dim dim"]]
 
 def real_map(generator: AbstractGenerator) -> Map:
     """`L` in real form."""
-    return _sum(_real_drift(-1j * generator.effective_hamiltonian()), real_jump_map(generator))
+    return _sum(_real_drift(generator.drift()), real_jump_map(generator))
 
 
 def real_adjoint_map(generator: AbstractGenerator) -> Map:
     """`L^+` in real form, the transpose of `real_map`."""
-    return _sum(_real_drift(1j * dagger(generator.effective_hamiltonian())), real_jump_map(generator, adjoint=True))
+    return _sum(_real_drift(dagger(generator.drift())), real_jump_map(generator, adjoint=True))
 
 
 def _sum(one: Map, other: Map) -> Map:
@@ -96,7 +96,7 @@ def real_jump_map(generator: AbstractGenerator, *, adjoint: bool = False) -> Map
 def real_superoperator(generator: AbstractGenerator) -> Float[Array, "dim_squared dim_squared"]:
     """The matrix of `real_map` on stacked rows: `M[ij, kl] = Re L[ij, kl] + Im L[ij, lk]`."""
     dim = generator.dim
-    drift = -1j * generator.effective_hamiltonian()
+    drift = generator.drift()
     real, imaginary, one = drift.real, drift.imag, jnp.eye(dim, dtype=drift.real.dtype)
     no_jump = (
         real[:, None, :, None] * one[None, :, None, :]

@@ -37,12 +37,10 @@ class Scales(NamedTuple):
 
 def scales(generator: AbstractGenerator) -> Scales:
     """Of a generator without derivatives. The norm does not see the zero of energy."""
-    effective = generator.effective_hamiltonian()
-    dim = effective.shape[-1]
-    centred = effective - jnp.trace(effective).real / dim * jnp.eye(dim, dtype=effective.dtype)
-    rows, columns = (jnp.max(jnp.sum(jnp.abs(centred), axis=axis)) for axis in (1, 0))
+    drift = generator.drift()
+    rows, columns = (jnp.max(jnp.sum(jnp.abs(drift), axis=axis)) for axis in (1, 0))
     norm = 4 * jnp.sqrt(rows * columns)
-    rate = -2 * jnp.trace(effective).imag / dim
+    rate = -2 * jnp.trace(drift).real / generator.dim
     return Scales(jnp.where(rate > 0, rate, jnp.where(norm > 0, norm, 1)), jnp.where(norm > 0, norm, 1))
 
 
@@ -77,7 +75,7 @@ class NoJump(eqx.Module):
 
     def __init__(self, generator: AbstractGenerator, rate: Float[Array, ""]):
         self.generator, self.rate = generator, rate
-        drift = -1j * generator.effective_hamiltonian()
+        drift = generator.drift()
         self.values, self.vectors, self.inverse_vectors = jax.lax.platform_dependent(
             drift, cpu=_of_drift, default=_of_hamiltonian
         )

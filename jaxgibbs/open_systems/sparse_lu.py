@@ -30,7 +30,7 @@ class SparseLU(AbstractSteadyMethod):
             )
         real = uniform(generator).dtype
         shapes = (jax.ShapeDtypeStruct((generator.dim, generator.dim), real), jax.ShapeDtypeStruct((), real))
-        drift, size = -1j * generator.effective_hamiltonian(), scales(generator)
+        drift, size = generator.drift(), scales(generator)
         state, uniqueness = jax.pure_callback(
             _solve_on_host,
             shapes,
