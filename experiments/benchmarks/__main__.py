@@ -86,7 +86,7 @@ def contests(quick: bool) -> dict[str, list[Row]]:
 
 
 def steady_contests(quick: bool) -> dict[str, list[Row]]:
-    """Steady states of open systems: against every method of QuTiP, sparse LU and dense elimination."""
+    """Steady states of open systems: against every method of QuTiP, sparse LU and dense elimination; dynamiqs solves for none."""
     table: dict[str, list[Row]] = {}
     cases = [("chain", 3), ("kerr", 12)] if quick else [("chain", 4), ("chain", 5), ("chain", 6), ("boundary", 6)]
     cases += [] if quick else [("kerr", 20), ("kerr", 40), ("kerr", 80)]

@@ -471,8 +471,8 @@ def dynamiqs_evolution(sites: int, diagonals: bool):
     method, times = dq.method.Tsit5(rtol=1e-8, atol=1e-10), jnp.asarray(workloads.TIMES)
 
     def call():
-        options = dq.Options(save_states=False)
-        return dq.mesolve(h, collapses, rho, times, exp_ops=[reading], method=method, options=options).expects[0].real
+        found = dq.mesolve(h, collapses, rho, times, exp_ops=[reading], method=method, save_states=False)
+        return found.expects[0].real
 
     return call
 

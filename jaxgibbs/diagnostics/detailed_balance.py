@@ -146,7 +146,7 @@ class BalanceReport(eqx.Module):
     @property
     def verdict(self) -> VERDICTS:
         """A member of `VERDICTS`; its text is `VERDICTS[report.verdict]`."""
-        return conclude(self.judgement, None if self.source is None else self.own, self.tolerance)
+        return conclude(self.judgement, self.own, self.tolerance, named=self.source is not None)
 
     def explain(self) -> str:
         """The verdict and what it rests on, in words."""

@@ -22,6 +22,10 @@ class VERDICTS(eqx.Enumeration):
         "Undecidable at this precision: rounding alone would make a residual this large. Give the generator in the eigenbasis "
         "of the Hamiltonian, with jump operators between its levels, or raise the temperature."
     )
+    ambiguous = (
+        "Undecidable: no state was named, and the generator has more than one stationary state, or a mode too slow to tell. Name "
+        "one by `state` or `beta`; `open_systems.steady_states` finds them all."
+    )
     driven = (
         "Violated, and driven: the generator is not balanced with respect to its own stationary state either. Work or several "
         "baths keep it out of equilibrium."
@@ -85,13 +89,17 @@ def unequal_rates(measurement: Measurement) -> float:
     return float(np.max(excess, where=pairs, initial=0.0))
 
 
-def conclude(against: Judgement, own: OwnState | None, tolerance: float | None) -> VERDICTS:
-    """The verdict against a state and, where it is violated, the reason; `own` is `None` where the state is the own one."""
+def conclude(against: Judgement, own: OwnState | None, tolerance: float | None, *, named: bool) -> VERDICTS:
+    """The verdict against a state and, where it is violated, the reason; it is against the own state unless one was `named`."""
+    if not named:
+        assert own is not None
+        if not bool(own.unique):
+            return VERDICTS.ambiguous
     if not against.violated:
         if against.undecidable:
             return VERDICTS.undecidable
         return VERDICTS.balanced_on_support if against.restricted else VERDICTS.balanced
-    if own is None:
+    if own is None or not named:
         return VERDICTS.driven
     alone = judge(own.measurement, tolerance)
     if not bool(own.unique) or alone.undecidable:

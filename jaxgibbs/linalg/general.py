@@ -24,10 +24,10 @@ class Eigensystem(NamedTuple):
 
 
 class Factors(NamedTuple):
-    """`P A = L U`: both triangles in one matrix, and the row that was exchanged with each."""
+    """`A[order] = L U`: both triangles in one matrix, and the order of the rows."""
 
     triangles: Inexact[Array, "dim dim"]
-    pivots: Int[Array, " dim"]
+    order: Int[Array, " dim"]
 
 
 def one_by_one(function: Callable) -> Callable:
@@ -67,7 +67,8 @@ def eig(matrix: Inexact[Array, "dim dim"]) -> Eigensystem:
 
 @one_by_one
 def _factorise(matrix):
-    return Factors(*jax.scipy.linalg.lu_factor(matrix))
+    triangles, _, order = jax.lax.linalg.lu(matrix)
+    return Factors(triangles, order)
 
 
 def lu_factor(matrix: Inexact[Array, "dim dim"]) -> Factors:
@@ -77,18 +78,29 @@ def lu_factor(matrix: Inexact[Array, "dim dim"]) -> Factors:
 
 @one_by_one
 def _solve(factors, right_hand_side):
-    return jax.scipy.linalg.lu_solve(tuple(factors), right_hand_side)
+    triangles, order = factors
+    x = right_hand_side[order]
+    x = _triangular(triangles, x, lower=True, unit_diagonal=True)
+    return _triangular(triangles, x)
 
 
 @one_by_one
 def _solve_transposed(factors, right_hand_side):
-    return jax.scipy.linalg.lu_solve(tuple(factors), right_hand_side, trans=1)
+    triangles, order = factors
+    x = _triangular(triangles, right_hand_side, transpose_a=True)
+    x = _triangular(triangles, x, lower=True, unit_diagonal=True, transpose_a=True)
+    return jnp.zeros_like(x).at[order].set(x, unique_indices=True)
+
+
+def _triangular(triangles, b, **knobs):
+    columns = b if b.ndim == 2 else b[:, None]
+    return jax.lax.linalg.triangular_solve(triangles, columns, left_side=True, **knobs).reshape(b.shape)
 
 
 def lu_solve(
-    factors: Factors, right_hand_side: Inexact[Array, " dim"], *, transposed: bool = False
-) -> Inexact[Array, " dim"]:
-    """`A^-1 b`, or `A^-T b`."""
+    factors: Factors, right_hand_side: Inexact[Array, "dim *count"], *, transposed: bool = False
+) -> Inexact[Array, "dim *count"]:
+    """`A^-1 b`, or `A^-T b`, of one vector or of the columns of a matrix."""
     return (_solve_transposed if transposed else _solve)(factors, right_hand_side)
 
 

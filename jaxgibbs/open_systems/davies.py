@@ -138,7 +138,8 @@ def davies(
         couplings: pairs of a Hermitian operator of the system and its bath.
         baths: a label for each coupling, equal ones for one bath; `0, 1, ...` if not given.
         lamb_shift: whether to include `H_LS = sum_a sum_w S_a(w) A_a(w)^dagger A_a(w)`.
-        tolerance: in the unit of `hamiltonian`; 1e-9 of its norm (1e-5 in single precision) if not given.
+        tolerance: in the unit of `hamiltonian`; if not given, 1e-9 of the width of its spectrum (1e-5 in single precision), and
+            no less than the rounding of its levels.
 
     Raises:
         ValueError: for an operator of the wrong size or not Hermitian, rates that are negative or break the KMS condition.
@@ -189,7 +190,8 @@ def _analysed(matrix, couplings, tolerance):
     d = decompose(matrix)
     if tolerance is None:
         eps = float(jnp.finfo(d.eigenvalues.dtype).eps)
-        tolerance = max(1e-9, 128 * eps) * jnp.max(jnp.abs(d.eigenvalues))
+        width, height = d.eigenvalues[-1] - d.eigenvalues[0], jnp.max(jnp.abs(d.eigenvalues))
+        tolerance = jnp.maximum(max(1e-9, 128 * eps) * width, 128 * eps * height)
     elements = matmul(matmul(dagger(d.vectors), couplings), d.vectors)
     sizes = (elements * jnp.conj(elements)).real
     # an element below the rounding of eigenvectors between levels that are just told apart

@@ -71,9 +71,15 @@ class AbstractGenerator(eqx.Module):
         """`H_eff = H - (i / 2) J^+(1)`, not Hermitian: its eigenvalues are energies minus half widths times i."""
         return self.hamiltonian_matrix() - 0.5j * self.decay_matrix()
 
+    def drift(self) -> Matrix:
+        """`K = -i H_eff`, from the mean energy, so that a distant zero of energy, which `L` does not see, costs no digits."""
+        effective = self.effective_hamiltonian()
+        mean = jnp.trace(effective).real / self.dim
+        return -1j * (effective - mean * jnp.eye(self.dim, dtype=effective.dtype))
+
     def linear_map(self) -> Callable[[Matrix], Matrix]:
         """`L` as a function of any matrix, with what does not depend on it prepared."""
-        drift, jump = -1j * self.effective_hamiltonian(), self.jump_map()
+        drift, jump = self.drift(), self.jump_map()
         adjoint_drift = dagger(drift)
         return lambda x: matmul(drift, x) + matmul(x, adjoint_drift) + jump(x)
 
@@ -82,7 +88,7 @@ class AbstractGenerator(eqx.Module):
 
         The answer is Hermitian to the last digit. An anti-Hermitian part left to rounding would grow under repeated use.
         """
-        drift, jump = -1j * self.effective_hamiltonian(), self.jump_map()
+        drift, jump = self.drift(), self.jump_map()
 
         def apply(x):
             half = matmul(drift, x) + jump(x) / 2
@@ -92,7 +98,7 @@ class AbstractGenerator(eqx.Module):
 
     def adjoint_map(self) -> Callable[[Matrix], Matrix]:
         """`L^+`, the Heisenberg generator, as a function of any matrix."""
-        drift, jump = -1j * self.effective_hamiltonian(), self.adjoint_jump_map()
+        drift, jump = self.drift(), self.adjoint_jump_map()
         adjoint_drift = dagger(drift)
         return lambda x: matmul(adjoint_drift, x) + matmul(x, drift) + jump(x)
 

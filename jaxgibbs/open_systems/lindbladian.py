@@ -1,6 +1,6 @@
 """The generator of Lindblad as users write it: a Hamiltonian, jump operators and rates."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -14,7 +14,7 @@ from jaxgibbs.operators import AbstractOperator, as_operator
 from jaxgibbs.operators.base import inexact
 
 from .generator import AbstractGenerator
-from .jumps import MatrixJumps, PermutationJumps, group_jumps, sum_of_maps
+from .jumps import MatrixJumps, PermutationJumps, Taken, group_jumps, sum_of_maps
 
 
 class Lindbladian(AbstractGenerator):
@@ -90,7 +90,16 @@ class Lindbladian(AbstractGenerator):
         return self.hamiltonian.to_dense().astype(self.dtype)
 
     def jump_map(self, bath=None):
-        return sum_of_maps([group.sandwich(rates) for group, rates in self._of_bath(bath)])
+        return sum_of_maps(self.sandwiches(bath))
+
+    def sandwiches(self, bath: Hashable | None = None) -> list[Taken | Callable]:
+        """The parts of `jump_map`, one for each group of jump operators."""
+        return [group.sandwich(rates) for group, rates in self._of_bath(bath)]
+
+    @property
+    def has_real_jumps(self) -> bool:
+        """Whether all jump operators are real by their type."""
+        return not any(jnp.iscomplexobj(leaf) for leaf in jax.tree_util.tree_leaves(self.jumps))
 
     def adjoint_jump_map(self, bath=None):
         return sum_of_maps([group.adjoint_sandwich(rates) for group, rates in self._of_bath(bath)])

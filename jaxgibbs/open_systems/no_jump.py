@@ -19,7 +19,7 @@ from jaxgibbs.linalg import dagger, eigh, matmul
 from jaxgibbs.linalg.general import eig
 
 from .generator import AbstractGenerator
-from .hermitian_space import Congruence, as_hermitian, as_real, real_adjoint_map, real_map
+from .hermitian_space import Congruence, as_hermitian, real_adjoint_map, real_jump_map, real_map, real_part
 
 _DARK = 1e-2  # the shift, in units of the mean decay rate
 _SKEW = 0.03  # largest condition number of the eigenvectors, times sqrt(eps): its square, times eps, is the error of the inverse
@@ -37,12 +37,10 @@ class Scales(NamedTuple):
 
 def scales(generator: AbstractGenerator) -> Scales:
     """Of a generator without derivatives. The norm does not see the zero of energy."""
-    effective = generator.effective_hamiltonian()
-    dim = effective.shape[-1]
-    centred = effective - jnp.trace(effective).real / dim * jnp.eye(dim, dtype=effective.dtype)
-    rows, columns = (jnp.max(jnp.sum(jnp.abs(centred), axis=axis)) for axis in (1, 0))
+    drift = generator.drift()
+    rows, columns = (jnp.max(jnp.sum(jnp.abs(drift), axis=axis)) for axis in (1, 0))
     norm = 4 * jnp.sqrt(rows * columns)
-    rate = -2 * jnp.trace(effective).imag / dim
+    rate = -2 * jnp.trace(drift).real / generator.dim
     return Scales(jnp.where(rate > 0, rate, jnp.where(norm > 0, norm, 1)), jnp.where(norm > 0, norm, 1))
 
 
@@ -77,7 +75,7 @@ class NoJump(eqx.Module):
 
     def __init__(self, generator: AbstractGenerator, rate: Float[Array, ""]):
         self.generator, self.rate = generator, rate
-        drift = -1j * generator.effective_hamiltonian()
+        drift = generator.drift()
         self.values, self.vectors, self.inverse_vectors = jax.lax.platform_dependent(
             drift, cpu=_of_drift, default=_of_hamiltonian
         )
@@ -96,7 +94,7 @@ class NoJump(eqx.Module):
 
     def _of(self, source, shift, kept) -> Preconditioned:
         into, out = Congruence(self.inverse_vectors), Congruence(self.vectors)
-        jump, full, rest = self.generator.jump_map(), real_map(self.generator), self._rest(self.rest)
+        jump, full, rest = real_jump_map(self.generator), real_map(self.generator), self._rest(self.rest)
 
         def feed(x):
             return 0 if source is None else self.rate * source * jnp.trace(x)
@@ -106,7 +104,7 @@ class NoJump(eqx.Module):
     def adjoint(self, source: Matrix) -> Preconditioned:
         """Of the transpose of `forward`, `L^+ Y + s 1 <W, Y>`."""
         into, out = Congruence(dagger(self.vectors)), Congruence(dagger(self.inverse_vectors))
-        jump, full = self.generator.adjoint_jump_map(), real_adjoint_map(self.generator)
+        jump, full = real_jump_map(self.generator, adjoint=True), real_adjoint_map(self.generator)
         rest, weights = self._rest(dagger(self.rest)), jnp.conj(self._weights(self.shift))
         one = jnp.eye(self.generator.dim, dtype=source.dtype)
 
@@ -119,14 +117,10 @@ class NoJump(eqx.Module):
         return 1 / (self.values[:, None] + jnp.conj(self.values) - shift)
 
     def _rest(self, rest):
-        """`X -> R X + X R^dagger` of a Hermitian `X` in real form, left out where it is rounding."""
-        left = jnp.block([[rest.real, -rest.imag], [rest.imag, rest.real]])
-
-        def apply(x):
-            real, imaginary = jnp.split(matmul(left, jnp.concatenate([x.real, x.imag])), 2)
-            return real + real.T + imaginary - imaginary.T
-
-        return lambda x: jax.lax.cond(self.exact, lambda x: jnp.zeros_like(x.real), apply, x)
+        """`X -> R X + X R^dagger`, left out where it is rounding."""
+        return lambda x: jax.lax.cond(
+            self.exact, jnp.zeros_like, lambda x: 2 * real_part(matmul(rest, as_hermitian(x))), x
+        )
 
 
 def _assembled(into, out, weights, jump, full, rest, feed, shift, kept) -> Preconditioned:
@@ -138,8 +132,7 @@ def _assembled(into, out, weights, jump, full, rest, feed, shift, kept) -> Preco
 
     def product(y):
         x = inverse(y)
-        hermitian = as_hermitian(x)
-        return y + as_real(jump(hermitian)) + kept * x + feed(x) + rest(hermitian)
+        return y + jump(x) + kept * x + feed(x) + rest(x)
 
     def operator(x):
         return full(x) + feed(x) - (shift - kept) * x

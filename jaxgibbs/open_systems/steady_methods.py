@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int
 from jaxgibbs._room import check_room
 from jaxgibbs._solution import RESULTS
 from jaxgibbs.equilibrium import Auto
+from jaxgibbs.linalg import matmul
 from jaxgibbs.linalg.bicgstab import Iterated, bicgstab
 from jaxgibbs.linalg.general import lu_factor, lu_solve, one_by_one
 
@@ -77,10 +78,11 @@ class Dense(AbstractSteadyMethod):
             matrix, rate = _shifted(generator)
             factors = lu_factor(matrix)
             source = uniform(generator).ravel()
-            solution = lu_solve(factors, rate * source)
-            solution = solution + lu_solve(factors, rate * source - matrix @ solution)
             probe = jnp.cos(jnp.arange(1, matrix.shape[0] + 1, dtype=matrix.dtype) ** 2)
-            probe = lu_solve(factors, lu_solve(factors, probe / jnp.linalg.norm(probe)), transposed=True)
+            sources = jnp.stack([rate * source, probe / jnp.linalg.norm(probe)], axis=1)
+            solution, probe = lu_solve(factors, sources).T
+            solution = solution + lu_solve(factors, rate * source - matmul(matrix, solution))
+            probe = lu_solve(factors, probe, transposed=True)
             largest = jnp.sqrt(jnp.linalg.norm(probe))
             eps = jnp.finfo(matrix.dtype).eps
             return solution.reshape(generator.dim, generator.dim), eps * scales(generator).norm * largest
@@ -140,6 +142,16 @@ class Krylov(AbstractSteadyMethod):
     check_uniqueness: bool = eqx.field(static=True, default=True)
 
     def find(self, generator, guess):
+        leaves, structure = jax.tree_util.tree_flatten((generator, guess))
+
+        # On a CPU one program for each member of a batch, which takes its own number of steps.
+        @one_by_one
+        def found(leaves):
+            return self._find(*jax.tree_util.tree_unflatten(structure, leaves))
+
+        return found(leaves)
+
+    def _find(self, generator, guess):
         size = scales(generator)
         no_jump = NoJump(generator, size.rate)
         first = uniform(generator)
@@ -156,7 +168,13 @@ class Krylov(AbstractSteadyMethod):
 
         def attempt(carry):
             found, tolerance, passes, _ = carry
-            new = jax.vmap(run)(sources, found.x, tolerance)
+            new = jax.lax.platform_dependent(
+                sources,
+                found.x,
+                tolerance,
+                cpu=lambda *both: jax.lax.map(lambda one: run(*one), both),
+                default=jax.vmap(run),
+            )
             states = new.x / jnp.trace(new.x, axis1=1, axis2=2)[:, None, None]
             distance = jnp.linalg.norm(states[0] - states[1])
             finest = eps * size.norm * jnp.linalg.norm(new.x, axis=(1, 2))

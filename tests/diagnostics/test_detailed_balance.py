@@ -256,6 +256,9 @@ def test_a_violation_without_a_unique_stationary_state():
     report = jg.detailed_balance(jg.Lindbladian(np.diag(LEVELS), [jump]), beta=BETA)
     assert report.verdict == VERDICTS.violated
     assert not report.own.unique
+    nameless = jg.detailed_balance(jg.Lindbladian(np.diag(LEVELS), [jump]))
+    assert nameless.verdict == VERDICTS.ambiguous
+    assert "more than one stationary state" in nameless.explain()
 
 
 @pytest.mark.parametrize("beta", [np.inf, -np.inf, 1e4])

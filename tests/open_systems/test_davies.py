@@ -527,6 +527,14 @@ def test_warnings_where_the_secular_approximation_is_doubtful():
     jax.jit(lambda s: jg.davies(levels, [(coupling, jg.OhmicBath(1.0, s, 5.0))])(levels))(0.3)  # silent under a trace
 
 
+def test_a_distant_zero_of_energy_changes_nothing():
+    def population(offset):
+        generator = jg.davies(SZ + offset * np.eye(2), [(SX, HOT)], lamb_shift=False)
+        return jg.steady_state(generator).value[0, 0].real
+
+    np.testing.assert_allclose(population(1e10), population(0.0), rtol=1e-5)  # levels are known to 2e-6
+
+
 def test_clusters_are_symmetric_and_linked():
     clusters = bohr_clusters(jnp.array([0.0, 1e-12, 1.0, 2.0]), 1e-9)
     np.testing.assert_array_equal(clusters, [[0, 0, 1, 2], [0, 0, 1, 2], [-1, -1, 0, 1], [-2, -2, -1, 0]])

@@ -206,6 +206,16 @@ def test_a_slow_mode_is_no_second_steady_state(rate):
         assert solution.error < 1e-4
 
 
+@pytest.mark.parametrize("method", [Dense(), Krylov()], ids=["dense", "krylov"])
+def test_a_distant_zero_of_energy_costs_no_digits(method):
+    near, far = (
+        jg.steady_state(jg.Lindbladian(0.5 * SZ + SX + offset * np.eye(2), [LOWERING], [1.5]), method)
+        for offset in (0.0, 2.0**40)
+    )
+    np.testing.assert_allclose(far.value, near.value, atol=1e-12)
+    assert max(float(far.stats[name]) for name in ("residual", "hermiticity_defect")) < 1e-14
+
+
 @pytest.mark.slow
 def test_a_closed_system_has_as_many_steady_states_as_levels():
     with pytest.raises(RuntimeError, match="There are 3 linearly"):
