@@ -171,20 +171,19 @@ def _values_by_lapack(matrix, target: str):
     return jnp.where(info == 0, values, jnp.nan)
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _probe(matrix, target: str):
-    """The public solver, which makes jaxlib register its kernels, and the one for values alone, in one program."""
-    return _elsewhere(matrix, eigenvectors=False), _values_by_lapack(matrix, target)
-
-
 @functools.cache
 def _values_target(dtype: np.dtype) -> str | None:
     """Name of LAPACK's eigenvalue kernel inside jaxlib, or `None` where this jaxlib has no such kernel."""
     prefixes = {"float32": "ssyevd", "float64": "dsyevd", "complex64": "cheevd", "complex128": "zheevd"}
     target = f"lapack_{prefixes[dtype.name]}_ffi"
+
+    @jax.jit
+    def probe(matrix):  # with the public solver in the program, which makes jaxlib register its kernels
+        return _elsewhere(matrix, eigenvectors=False), _values_by_lapack(matrix, target)
+
     try:
         with jax.ensure_compile_time_eval(), jax.default_device(jax.devices("cpu")[0]):
-            values = np.asarray(_probe(jnp.asarray(np.diag([2.0, 1.0]).astype(dtype)), target)[1])
+            values = np.asarray(probe(jnp.asarray(np.diag([2.0, 1.0]).astype(dtype)))[1])
     except Exception:  # any failure, of whatever type this jaxlib raises, means: use the public solver
         return None
     return target if np.allclose(values, [1.0, 2.0]) else None
