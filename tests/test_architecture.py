@@ -216,7 +216,9 @@ def test_what_comes_at_first_use_is_not_hidden_by_a_module_of_its_name():
         for node in ast.parse(page.read_text()).body:
             if isinstance(node, ast.Assign) and [dotted(target) for target in node.targets] == ["_LATER"]:
                 for name, module in ast.literal_eval(node.value).items():
-                    assert name == module or not (page.parent / f"{name}.py").exists(), f"rename {page.parent}/{name}.py"
+                    assert name == module or not (page.parent / f"{name}.py").exists(), (
+                        f"rename {page.parent}/{name}.py"
+                    )
 
 
 def test_two_levels_never_three():
