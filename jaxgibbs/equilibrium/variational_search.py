@@ -12,7 +12,7 @@ from jaxgibbs._solution import RESULTS
 from jaxgibbs.linalg import decompose
 from jaxgibbs.operators.local import whole_number
 
-from .mean_field import contract, correlations_of, fields_of, free_energy_of, matrices_of, residual_of
+from .variational_energy import contract, correlations_of, fields_of, free_energy_of, matrices_of, residual_of
 
 _CLOSE = 1e-3  # residual, in units of the largest integral, from which Newton's method takes over
 _NEWTON_STEPS = 60
