@@ -119,7 +119,8 @@ def _descend(vector, inputs, scale, tolerance, max_steps):
         return pick(trial, vector), pick(new_value, value), pick(new_residual, residual), length, steps + 1
 
     def going(at):
-        return (jnp.max(jnp.abs(at[2])) > jnp.maximum(_CLOSE * scale, tolerance)) & (at[4] < max_steps)
+        moves = at[3] > eps  # else only rounding is left
+        return (jnp.max(jnp.abs(at[2])) > jnp.maximum(_CLOSE * scale, tolerance)) & (at[4] < max_steps) & moves
 
     value, residual = judged(vector)
     start = (vector, value, residual, jnp.ones_like(value), jnp.zeros((), jnp.int32))
