@@ -16,10 +16,10 @@ from jaxgibbs.operators import QuadraticFermions
 
 from .gaussian import gaussian_spectrum
 from .gibbs import gibbs_state
-from .mean_field_energy import correlations_of, energy_of, free_energy_of, matrices_of, operator_of, residual_of
-from .mean_field_search import SelfConsistency, starting_fields, stationary_field
 from .methods import Exact
 from .state import GibbsState, Scalar, checked_beta
+from .variational_energy import correlations_of, energy_of, free_energy_of, matrices_of, operator_of, residual_of
+from .variational_search import SelfConsistency, starting_fields, stationary_field
 
 
 class VariationalState(eqx.Module):

@@ -36,6 +36,7 @@ from .molecules import nuclear_spin_weights as nuclear_spin_weights
 from .molecules import rotor as rotor
 from .tops import spherical_top as spherical_top
 from .tops import spin_weights_of_ring as spin_weights_of_ring
+from .tops import spin_weights_of_tetrahedron as spin_weights_of_tetrahedron
 from .tops import symmetric_top as symmetric_top
 from .oscillators import oscillator as oscillator
 from .potentials import Particle as Particle

@@ -143,7 +143,15 @@ TABLE = {
 }
 
 EXEMPT = {
-    **dict.fromkeys(("models.nuclear_spin_weights", "models.spin_weights_of_ring", "models.Lattice"), STRUCTURE),
+    **dict.fromkeys(
+        (
+            "models.nuclear_spin_weights",
+            "models.spin_weights_of_ring",
+            "models.spin_weights_of_tetrahedron",
+            "models.Lattice",
+        ),
+        STRUCTURE,
+    ),
     **dict.fromkeys(
         (f"models.{kind}_lattice" for kind in ("chain", "ladder", "square", "triangular", "honeycomb", "kagome")),
         STRUCTURE,

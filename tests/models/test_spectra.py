@@ -123,7 +123,7 @@ def test_symmetric_tops_are_their_sums_and_their_classical_limits(axial, transve
     # of three protons, symmetry number 3: 8 / 3 of the classical number of states, with the first quantum correction
     errors = []
     for t in (0.02, 0.01):
-        top = models.symmetric_top(axial, transverse, weights=weights, levels=192)
+        top = models.symmetric_top(axial, transverse, weights=weights)
         classical = 8 / 3 * np.sqrt(np.pi / (axial * transverse**2)) * t**-1.5
         first = t * (4 * transverse - transverse**2 / axial) / 12
         errors.append(float(jnp.exp(jg.log_partition(top, t)) / classical - 1 - first))
@@ -137,7 +137,7 @@ def test_symmetric_tops_are_their_sums_and_their_classical_limits(axial, transve
 
 
 def test_spherical_top_is_a_symmetric_one_of_equal_constants():
-    top, beta = models.spherical_top(0.3, weight=16 / 12), 0.02
+    top, beta = models.spherical_top(0.3, weights=16 / 12), 0.02
     other = models.symmetric_top(0.3, 0.3, weights=(16 / 12,))
     np.testing.assert_allclose(jg.log_partition(top, beta), jg.log_partition(other, beta), rtol=1e-14)
     # by theta functions Z = e^{x / 4} sqrt(pi) x^{-3/2} with x = beta B, up to exponentially small terms
@@ -169,6 +169,55 @@ def test_spin_weights_of_rings():
         values = np.linalg.eigvals(np.eye(size**count)[turned] * (-1.0 if size % 2 == 0 and count % 2 == 0 else 1.0))
         found = np.round(np.angle(values) * count / (2 * np.pi)).astype(int) % count
         assert models.spin_weights_of_ring(spin, count) == tuple(np.bincount(found, minlength=count))
+
+
+def test_spin_weights_of_tetrahedra():
+    weights = np.array(models.spin_weights_of_tetrahedron(0.5, 30))
+    # methane: spin 2 with A, 0 with E, 1 with F, and how often they occur up to J = 4: A, F, E + F, A + 2 F, A + E + 2 F
+    np.testing.assert_allclose(weights[:5] * np.arange(1, 10, 2), [5, 3, 2 + 3, 5 + 6, 5 + 2 + 6], rtol=1e-14)
+    assert models.spin_weights_of_tetrahedron(0, 7)[:4] == (1, 0, 0, 1 / 7)  # one of J = 3 only, none of 1 and 2
+    top = models.spherical_top(1.0, weights=models.spin_weights_of_tetrahedron(0))
+    np.testing.assert_allclose(top.levels[:3], [0, 12, 20])
+    hot = [jg.log_partition(models.spherical_top(1.0, weights=w), 0.01) for w in (weights[:30], 16 / 12)]
+    np.testing.assert_allclose(hot[0], hot[1], rtol=1e-3)
+    long = models.spherical_top(1.0, weights=models.spin_weights_of_tetrahedron(0.5))
+    np.testing.assert_allclose(jg.log_partition(long, 0.02), hot_limit(0.02), rtol=1e-12)
+
+
+def hot_limit(x):
+    """Of methane up to exponentially small terms, of which those of `chi_J` are, as they alternate."""
+    return np.log(16 / 12 * np.exp(x / 4) * np.sqrt(np.pi) * x**-1.5)
+
+
+@pytest.mark.parametrize(
+    ("rotation", "vibrations", "others", "known"),
+    [
+        (
+            lambda: models.spherical_top(5.241, weights=models.spin_weights_of_tetrahedron(0.5)),
+            {1306: 3, 1533: 2},
+            1,
+            590.48,
+        ),
+        (
+            lambda: models.symmetric_top(5.205, 0.4434, weights=models.spin_weights_of_ring(0.5)),
+            {733: 1, 1018: 2, 1355: 1, 1452: 2},
+            4,
+            57916.0,
+        ),
+        (
+            lambda: models.symmetric_top(6.196, 9.944, weights=models.spin_weights_of_ring(0.5)),
+            {950: 1, 1627: 2},
+            3,
+            1725.2,
+        ),
+    ],
+    ids=["CH4", "CH3Cl", "NH3"],
+)
+def test_partition_functions_of_hitran(rotation, vibrations, others, known):
+    """At 296 K, constants in 1/cm; the rest is centrifugal distortion, anharmonicity, and inversion."""
+    beta = 1 / (296 * 0.6950348)
+    vibrating = np.prod([(1 - np.exp(-beta * w)) ** -g for w, g in vibrations.items()])
+    np.testing.assert_allclose(others * vibrating * jnp.exp(jg.log_partition(rotation(), beta)), known, rtol=5e-3)
 
 
 def test_level_scheme():
@@ -210,10 +259,10 @@ def test_enough_levels():
         (lambda: models.hydrogen(-1.0), "`rydberg` must be positive"),
         (lambda: models.nuclear_spin_weights(0.2), "`spin` must be one of"),
         (lambda: models.symmetric_top(1.0, -1.0), "`transverse_constant` must be positive"),
-        (lambda: models.symmetric_top(1.0, 1.0, weights=(0, -1)), "`weights` must be a list of numbers of at least 0"),
+        (lambda: models.symmetric_top(1.0, 1.0, weights=(0, -1)), "`weights` must be numbers of at least 0"),
         (lambda: models.symmetric_top(1.0, 1.0, weights=(4, 2, 1)), "`weights` must be equal for `K` and `-K`"),
         (lambda: models.symmetric_top(1.0, 1.0, weights=(0, 1, 1), levels=1), "must reach a level of positive weight"),
-        (lambda: models.spherical_top(1.0, weight=0), "`weight` must be positive"),
+        (lambda: models.spherical_top(1.0, weights=0), "`weights` must be numbers of at least 0"),
         (lambda: models.spin_weights_of_ring(0.5, 1), "`count` must be at least 2"),
     ],
 )

@@ -12,7 +12,7 @@ from jaxgibbs._solution import RESULTS
 from jaxgibbs.linalg import decompose
 from jaxgibbs.operators.local import whole_number
 
-from .mean_field_energy import contract, correlations_of, fields_of, free_energy_of, matrices_of, residual_of
+from .variational_energy import contract, correlations_of, fields_of, free_energy_of, matrices_of, residual_of
 
 _CLOSE = 1e-3  # residual, in units of the largest integral, from which Newton's method takes over
 _NEWTON_STEPS = 60
@@ -119,7 +119,8 @@ def _descend(vector, inputs, scale, tolerance, max_steps):
         return pick(trial, vector), pick(new_value, value), pick(new_residual, residual), length, steps + 1
 
     def going(at):
-        return (jnp.max(jnp.abs(at[2])) > jnp.maximum(_CLOSE * scale, tolerance)) & (at[4] < max_steps)
+        moves = at[3] > eps  # else only rounding is left
+        return (jnp.max(jnp.abs(at[2])) > jnp.maximum(_CLOSE * scale, tolerance)) & (at[4] < max_steps) & moves
 
     value, residual = judged(vector)
     start = (vector, value, residual, jnp.ones_like(value), jnp.zeros((), jnp.int32))
