@@ -199,7 +199,7 @@ def _dense(cotangents):
     """With zeros as arrays; `None` if there is nothing else."""
     if all(isinstance(ct, ad.Zero) for ct in cotangents):
         return None
-    return [jnp.zeros(ct.aval.shape, ct.aval.dtype) if isinstance(ct, ad.Zero) else ct for ct in cotangents]
+    return [ad.instantiate_zeros(ct) for ct in cotangents]
 
 
 def _kept_transpose(cotangents, *operands, judge, places, depth):
