@@ -1,7 +1,9 @@
 """What a bath is to a system that it is weakly coupled to: transition rates that obey the KMS condition, and level shifts."""
 
 import abc
+import functools
 import math
+from collections.abc import Callable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -129,3 +131,13 @@ def real_scalar(
         finite = "" if allow_infinite else "finite, "
         raise ValueError(f"`{name}` must be {finite}{words}, but is {value}.")
     return nan_unless(allowed, array)
+
+
+def number(name: str, **limits: bool) -> Callable[[ArrayLike], Float[Array, ""]]:
+    """The converter of a field of this name: `real_scalar` within the limits."""
+    return functools.partial(real_scalar, name, **limits)
+
+
+THERMAL_BETA = number("beta", positive=True, allow_infinite=True)
+STRENGTH = number("strength")
+CUTOFF = number("cutoff", positive=True)

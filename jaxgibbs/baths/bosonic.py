@@ -14,7 +14,7 @@ from jaxtyping import Array, ArrayLike, Float, Inexact
 
 from jaxgibbs.operators.base import inexact
 
-from .base import AbstractBath, Frequency, emission, real_scalar
+from .base import CUTOFF, STRENGTH, THERMAL_BETA, AbstractBath, Frequency, emission
 from .correlations import in_the_strip, ray_integral
 from .quadrature import over_frequencies
 
@@ -55,6 +55,13 @@ class AbstractBosonicBath(AbstractBath):
         return jnp.sum(weights * self.density_over_frequency(nodes)) / jnp.pi
 
 
+def _checked_exponent(exponent: float) -> float:
+    exponent = float(exponent)
+    if not (math.isfinite(exponent) and exponent > 0):
+        raise ValueError(f"`exponent` must be a positive number, but is {exponent}.")
+    return exponent
+
+
 class OhmicBath(AbstractBosonicBath):
     """`J(w) = strength w |w / cutoff|^(exponent - 1) e^{-|w| / cutoff}`: Ohmic for `exponent = 1`.
 
@@ -74,16 +81,10 @@ class OhmicBath(AbstractBosonicBath):
         0.135335
     """
 
-    beta: Float[Array, ""]
-    strength: Float[Array, ""]
-    cutoff: Float[Array, ""]
-    exponent: float = eqx.field(static=True)
-
-    def __init__(self, beta: ArrayLike, strength: ArrayLike, cutoff: ArrayLike, exponent: float = 1.0):
-        self.beta = real_scalar("beta", beta, positive=True, allow_infinite=True)
-        self.strength = real_scalar("strength", strength)
-        self.cutoff = real_scalar("cutoff", cutoff, positive=True)
-        self.exponent = _checked_exponent(exponent)
+    beta: Float[Array, ""] = eqx.field(converter=THERMAL_BETA)
+    strength: Float[Array, ""] = eqx.field(converter=STRENGTH)
+    cutoff: Float[Array, ""] = eqx.field(converter=CUTOFF)
+    exponent: float = eqx.field(static=True, converter=_checked_exponent, default=1.0)
 
     @property
     def scale(self):
@@ -110,14 +111,9 @@ class QuantumOpticalBath(AbstractBosonicBath):
         ValueError: if a number is out of these ranges or no real scalar (NaN under a trace).
     """
 
-    beta: Float[Array, ""]
-    strength: Float[Array, ""]
-    cutoff: Float[Array, ""]
-
-    def __init__(self, beta: ArrayLike, strength: ArrayLike, cutoff: ArrayLike):
-        self.beta = real_scalar("beta", beta, positive=True, allow_infinite=True)
-        self.strength = real_scalar("strength", strength)
-        self.cutoff = real_scalar("cutoff", cutoff, positive=True)
+    beta: Float[Array, ""] = eqx.field(converter=THERMAL_BETA)
+    strength: Float[Array, ""] = eqx.field(converter=STRENGTH)
+    cutoff: Float[Array, ""] = eqx.field(converter=CUTOFF)
 
     @property
     def scale(self):
@@ -129,13 +125,6 @@ class QuantumOpticalBath(AbstractBosonicBath):
     def correlation(self, time):
         factor = self.strength * self.cutoff**2
         return in_the_strip(lambda t: factor * _cut_correlation(self, t, 3.0), self.beta, time)
-
-
-def _checked_exponent(exponent: float) -> float:
-    exponent = float(exponent)
-    if not (math.isfinite(exponent) and exponent > 0):
-        raise ValueError(f"`exponent` must be a positive number, but is {exponent}.")
-    return exponent
 
 
 def _cut_power(frequency, cutoff, power: float):

@@ -1,12 +1,15 @@
 """Baths without a scale of frequency: the white noise of quantum optics, and electrons of a lead."""
 
+import math
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxgibbs._errors import is_concrete
 
-from .base import AbstractBath, Frequency, emission, principal_value, real_scalar
+from .base import STRENGTH, THERMAL_BETA, AbstractBath, Frequency, emission, number, principal_value
 
 
 class FlatBath(AbstractBath):
@@ -23,14 +26,9 @@ class FlatBath(AbstractBath):
         ValueError: if a number is out of these ranges or no real scalar (NaN under a trace).
     """
 
-    beta: Float[Array, ""]
-    strength: Float[Array, ""]
-    dephasing: Float[Array, ""]
-
-    def __init__(self, beta: ArrayLike, strength: ArrayLike, dephasing: ArrayLike = 0.0):
-        self.beta = real_scalar("beta", beta, positive=True, allow_infinite=True)
-        self.strength = real_scalar("strength", strength)
-        self.dephasing = real_scalar("dephasing", dephasing)
+    beta: Float[Array, ""] = eqx.field(converter=THERMAL_BETA)
+    strength: Float[Array, ""] = eqx.field(converter=STRENGTH)
+    dephasing: Float[Array, ""] = eqx.field(converter=number("dephasing"), default=0.0)
 
     @property
     def scale(self):
@@ -67,18 +65,12 @@ class FermionicBath(AbstractBath):
         ValueError: if a number is out of these ranges or no real scalar (NaN under a trace).
     """
 
-    beta: Float[Array, ""]
-    chemical_potential: Float[Array, ""]
-    strength: Float[Array, ""]
-    bandwidth: Float[Array, ""]
-
-    def __init__(
-        self, beta: ArrayLike, chemical_potential: ArrayLike, strength: ArrayLike, bandwidth: ArrayLike = jnp.inf
-    ):
-        self.beta = real_scalar("beta", beta, signed=True, allow_infinite=True)
-        self.chemical_potential = real_scalar("chemical_potential", chemical_potential, signed=True)
-        self.strength = real_scalar("strength", strength)
-        self.bandwidth = real_scalar("bandwidth", bandwidth, positive=True, allow_infinite=True)
+    beta: Float[Array, ""] = eqx.field(converter=number("beta", signed=True, allow_infinite=True))
+    chemical_potential: Float[Array, ""] = eqx.field(converter=number("chemical_potential", signed=True))
+    strength: Float[Array, ""] = eqx.field(converter=STRENGTH)
+    bandwidth: Float[Array, ""] = eqx.field(
+        converter=number("bandwidth", positive=True, allow_infinite=True), default=math.inf
+    )
 
     @property
     def scale(self):

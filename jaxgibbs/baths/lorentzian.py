@@ -1,11 +1,12 @@
 """Bosonic baths whose spectral density has poles: an overdamped continuum, and one damped oscillator."""
 
+import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from jaxgibbs.operators.base import inexact
 
-from .base import real_scalar
+from .base import CUTOFF, THERMAL_BETA, number
 from .bosonic import AbstractBosonicBath
 from .correlations import in_the_strip, lowered_by, raised_by, ray_integral
 
@@ -24,14 +25,9 @@ class DrudeLorentzBath(AbstractBosonicBath):
         ValueError: if a number is out of these ranges or no real scalar (NaN under a trace).
     """
 
-    beta: Float[Array, ""]
-    reorganisation: Float[Array, ""]
-    cutoff: Float[Array, ""]
-
-    def __init__(self, beta: ArrayLike, reorganisation: ArrayLike, cutoff: ArrayLike):
-        self.beta = real_scalar("beta", beta, positive=True, allow_infinite=True)
-        self.reorganisation = real_scalar("reorganisation", reorganisation)
-        self.cutoff = real_scalar("cutoff", cutoff, positive=True)
+    beta: Float[Array, ""] = eqx.field(converter=THERMAL_BETA)
+    reorganisation: Float[Array, ""] = eqx.field(converter=number("reorganisation"))
+    cutoff: Float[Array, ""] = eqx.field(converter=CUTOFF)
 
     @property
     def scale(self):
@@ -69,16 +65,10 @@ class UnderdampedBath(AbstractBosonicBath):
     Reference: Garg, Onuchic & Ambegaokar, J. Chem. Phys. 83, 4491 (1985).
     """
 
-    beta: Float[Array, ""]
-    reorganisation: Float[Array, ""]
-    frequency: Float[Array, ""]
-    damping: Float[Array, ""]
-
-    def __init__(self, beta: ArrayLike, reorganisation: ArrayLike, frequency: ArrayLike, damping: ArrayLike):
-        self.beta = real_scalar("beta", beta, positive=True, allow_infinite=True)
-        self.reorganisation = real_scalar("reorganisation", reorganisation)
-        self.frequency = real_scalar("frequency", frequency, positive=True)
-        self.damping = real_scalar("damping", damping, positive=True)
+    beta: Float[Array, ""] = eqx.field(converter=THERMAL_BETA)
+    reorganisation: Float[Array, ""] = eqx.field(converter=number("reorganisation"))
+    frequency: Float[Array, ""] = eqx.field(converter=number("frequency", positive=True))
+    damping: Float[Array, ""] = eqx.field(converter=number("damping", positive=True))
 
     @property
     def scale(self):

@@ -63,17 +63,18 @@ def _turned(theta, basis):
 def _stationary(form, hamiltonian):
     _, basis, is_exact = eigenbasis(hamiltonian)
     inside = form.rotated(basis, is_exact)
-    sigma, noise, unique = steady_state(inside)
+    sigma, noise, unique = _solved(inside)
     state = matmul(matmul(basis, sigma), dagger(basis))
     rates = rates_of(inside.in_basis(jnp.eye(len(basis), dtype=basis.dtype), jnp.ones((), bool))[0])
     return basis, inside, sigma, state, rates, noise, unique, is_exact
 
 
-def steady_state(form: Jumps | Maps):
+def _solved(form: Jumps | Maps):
     """Solve `(L + |1/d>><<1|) sigma = 1/d`: the density matrix, its absolute rounding, and whether it is the only one.
 
     The matrix is singular where there is more than one stationary state. A second right side, of the size of what rounding
-    changes in the first, gives the error.
+    changes in the first, gives the error. `open_systems.steady_state` bounds the norm of its error; what residuals need is that
+    of each element, in the basis in which elements between levels are known to be zero.
     """
     dim, dtype = form.hamiltonian.shape[-1], form.hamiltonian.dtype
     one = jnp.eye(dim, dtype=dtype)

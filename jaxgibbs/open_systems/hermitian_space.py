@@ -97,13 +97,11 @@ def real_superoperator(generator: AbstractGenerator) -> Float[Array, "dim_square
     """The matrix of `real_map` on stacked rows: `M[ij, kl] = Re L[ij, kl] + Im L[ij, lk]`."""
     dim = generator.dim
     drift = generator.drift()
-    real, imaginary, one = drift.real, drift.imag, jnp.eye(dim, dtype=drift.real.dtype)
-    no_jump = (
-        real[:, None, :, None] * one[None, :, None, :]
-        + one[:, None, :, None] * real[None, :, None, :]
-        + imaginary[:, None, None, :] * one[None, :, :, None]
-        - one[:, None, None, :] * imaginary[None, :, :, None]
-    ).reshape(dim * dim, dim * dim)
+    real, imaginary, k = drift.real, drift.imag, np.arange(dim)
+    no_jump = jnp.zeros((dim, dim, dim, dim), real.dtype)
+    no_jump = no_jump.at[:, k, :, k].add(real[None]).at[k, :, k, :].add(real[None])
+    no_jump = no_jump.at[:, k, k, :].add(imaginary[:, None, :]).at[k, :, :, k].add(-imaginary[None])
+    no_jump = no_jump.reshape(dim * dim, dim * dim)
     if not generator.baths:
         return no_jump
     jump, total = real_jump_map(generator), no_jump
@@ -118,5 +116,5 @@ def real_superoperator(generator: AbstractGenerator) -> Float[Array, "dim_square
         if len(taken) == len(maps):
             return total
         jump = sum_of_maps([each for each in maps if not isinstance(each, Taken)])
-    units = jnp.eye(dim * dim, dtype=one.dtype).reshape(dim * dim, dim, dim)
+    units = jnp.eye(dim * dim, dtype=real.dtype).reshape(dim * dim, dim, dim)
     return total + jax.vmap(jump)(units).reshape(dim * dim, dim * dim).T

@@ -70,8 +70,13 @@ def reading(method):
     return lambda x: jnp.sum(OBSERVABLE * jg.steady_state(five_levels(x), method).value.T).real
 
 
-def test_hermitian_matrices_as_real_ones():
-    generator, rng = five_levels(np.array([0.2, 0.4])), np.random.default_rng(0)
+REAL_JUMPS = jg.Lindbladian(H0, [LADDER, JUMP.real, np.diag(np.arange(5.0)), LADDER.T], [0.7, 0.2, 0.1, 0.3])
+KINDS = {"complex": five_levels(np.array([0.2, 0.4])), "real": REAL_JUMPS, "sum": REAL_JUMPS + five_levels([0.1, 0.2])}
+
+
+@pytest.mark.parametrize("generator", KINDS.values(), ids=KINDS)
+def test_hermitian_matrices_as_real_ones(generator):
+    rng = np.random.default_rng(0)
     x, y, a = direction(rng, 5, True), direction(rng, 5, True), general(rng, 5)
     np.testing.assert_allclose(as_hermitian(as_real(x)), x, atol=1e-15)
     np.testing.assert_allclose(np.sum(as_real(x) * as_real(y)), np.trace(x @ y).real, atol=1e-14)
