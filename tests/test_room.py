@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxgibbs as jg
-from jaxgibbs import _room, baths, diagnostics, dynamics, ensembles, models, open_systems, operators, strong_coupling
+from jaxgibbs import _errors, baths, diagnostics, dynamics, ensembles, models, open_systems, operators, strong_coupling
 
 DIM = 21
 LOWER = np.diag(np.sqrt(np.arange(1.0, DIM)), 1)
@@ -35,7 +35,7 @@ MATRIX = np.diag([0.0, 1.0])
     ],
 )
 def test_where_the_device_is_too_small(call, remedy, monkeypatch):
-    monkeypatch.setattr(_room, "device_memory", lambda: 2**20)
+    monkeypatch.setattr(_errors, "device_memory", lambda: 2**20)
     with pytest.raises(ValueError, match=rf"must have room for .* GiB, but this device has 0\.0 GiB; .*{remedy}"):
         call()
 

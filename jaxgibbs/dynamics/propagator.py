@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from jaxgibbs._room import check_room
+from jaxgibbs._errors import check_room
 from jaxgibbs.linalg import dagger, unvectorize, vectorize
 from jaxgibbs.open_systems import AbstractGenerator
 

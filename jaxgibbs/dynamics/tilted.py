@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from jaxgibbs._room import check_room
+from jaxgibbs._errors import check_room
 from jaxgibbs.linalg import eigvalsh
 from jaxgibbs.linalg.bicgstab import bicgstab
 from jaxgibbs.linalg.general import eig

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgibbs._room import check_room
+from jaxgibbs._errors import check_room
 from jaxgibbs.linalg.traces import jackknife
 from jaxgibbs.operators import AbstractOperator
 

@@ -5,7 +5,6 @@ import math
 
 import jax
 import numpy as np
-import scipy.stats
 from jaxtyping import ArrayLike, Float
 
 from jaxgibbs._errors import check_finite
@@ -177,7 +176,9 @@ class Box:
         """Points that fill the box evenly, one a row; scrambled, as plain ones lie on its planes of symmetry."""
         if count < 1 or count & (count - 1):
             raise ValueError(f"`starts` must be a power of two, as a Sobol design is, but is {count}.")
-        points = scipy.stats.qmc.Sobol(len(self.names), scramble=True, rng=0).random(count)
+        from scipy.stats import qmc  # takes half a second, which other fits need not wait for
+
+        points = qmc.Sobol(len(self.names), scramble=True, rng=0).random(count)
         return self.lower + self.widths * (0.01 + 0.98 * points)
 
 
@@ -270,4 +271,4 @@ def _runs(residual) -> tuple[float, float]:
     mean = 1 + 2 * ups * downs / total
     variance = (mean - 1) * (mean - 2) / (total - 1)
     z = (runs - mean) / math.sqrt(variance) if variance > 0 else math.nan
-    return z, float(scipy.stats.norm.cdf(z))
+    return z, math.erfc(-z / math.sqrt(2)) / 2

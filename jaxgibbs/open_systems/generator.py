@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgibbs._room import check_room
+from jaxgibbs._errors import check_room
 from jaxgibbs.linalg import dagger, matmul, superoperator
 
 Matrix = Complex[Array, "dim dim"]

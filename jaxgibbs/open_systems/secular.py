@@ -32,7 +32,8 @@ def check_secular(generator, driven: np.ndarray, strengths: np.ndarray, toleranc
         tolerance: of the clustering.
     """
     levels = np.asarray(generator.levels)
-    frequencies = np.asarray(generator.frequencies)
+    clusters = np.asarray(generator.clusters)
+    frequencies = _means(levels, clusters, np.any(driven, axis=0))
     fastest = 0.0
     for number, bath in enumerate(generator.reservoirs):
         rates = np.asarray(_rate(bath, frequencies))
@@ -46,7 +47,6 @@ def check_secular(generator, driven: np.ndarray, strengths: np.ndarray, toleranc
                 "the Bohr frequencies of the Hamiltonian; rates that are not thermal are for `Lindbladian`."
             )
         fastest = max(fastest, float(np.max(np.where(used, rates * strengths[number], 0))))
-    clusters = np.asarray(generator.clusters)
     _warn_of_width(levels, clusters, np.any(driven, axis=0), tolerance)
     closest = min((_closest(clusters, frequencies, used) for used in driven), default=np.inf)
     if closest < fastest:
@@ -61,6 +61,19 @@ def check_secular(generator, driven: np.ndarray, strengths: np.ndarray, toleranc
 @eqx.filter_jit
 def _rate(bath, frequencies):
     return bath.rate(frequencies)
+
+
+def _means(levels: np.ndarray, clusters: np.ndarray, driven: np.ndarray) -> np.ndarray:
+    """What `cluster_frequencies` says, of values: a program would be compiled for this alone."""
+    _, members = np.unique(clusters, return_inverse=True)
+    members = members.reshape(clusters.shape)
+
+    def total(values):
+        return np.bincount(members.ravel(), values.ravel().astype(float))[members]
+
+    weights = np.where(total(driven) > 0, driven, True)
+    means = total(weights * (levels[None, :] - levels[:, None])) / total(weights)
+    return np.where(clusters == 0, 0, (means - means.T) / 2).astype(levels.dtype)
 
 
 def _check_rates(number: int, rates: np.ndarray, frequencies: np.ndarray, used: np.ndarray) -> None:

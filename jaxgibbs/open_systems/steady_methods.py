@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxgibbs._room import check_room
+from jaxgibbs._errors import check_room
 from jaxgibbs._solution import RESULTS
 from jaxgibbs.equilibrium import Auto
 from jaxgibbs.linalg import matmul

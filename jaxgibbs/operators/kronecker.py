@@ -4,7 +4,7 @@ import math
 
 import jax.numpy as jnp
 
-from jaxgibbs._room import check_room
+from jaxgibbs._errors import check_room
 
 from .base import AbstractOperator
 from .dense import as_operator

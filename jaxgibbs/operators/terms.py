@@ -159,8 +159,8 @@ class AbstractTermSum(AbstractOperator):
 
     def to_dense(self):
         stored = self.to_terms()
-        zeros = jnp.zeros((self.dim, self.dim), self.dtype)
-        return zeros.at[stored.terms.row, stored.terms.column].add(stored.weighted_values())
+        terms, couplings = stored.terms, tuple(stored.couplings[name] for name in stored.terms.names)
+        return _dense(self.dim, self.dtype, couplings, terms.term, terms.value, terms.row, terms.column)
 
     def to_sparse(self):
         """The matrix as a `scipy.sparse.csr_array` of the couplings' values; dimensions as for `to_terms`.
@@ -178,6 +178,13 @@ class AbstractTermSum(AbstractOperator):
             )
         places = (stored.terms.row, stored.terms.column)
         return scipy.sparse.coo_array((np.asarray(values), places), shape=(self.dim, self.dim)).tocsr()
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _dense(dim: int, dtype, couplings, term, value, row, column):
+    """The matrix of sparse terms; places are arguments, so that systems of one size share a program."""
+    weighted = jnp.concatenate([jnp.ravel(x) for x in couplings])[term] * value.astype(dtype)
+    return jnp.zeros((dim, dim), dtype).at[row, column].add(weighted)
 
 
 def checked_couplings(couplings: Mapping[str, ArrayLike], sizes: Mapping[str, int]) -> dict[str, Array]:

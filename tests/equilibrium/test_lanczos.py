@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg
 
 import jaxgibbs as jg
-from jaxgibbs import _room, models
+from jaxgibbs import _errors, models
 from jaxgibbs.linalg import random_sphere, unit_vectors
 from jaxgibbs.operators import Dense
 
@@ -401,9 +401,9 @@ def test_a_product_carries_the_errors_of_its_parts():
 
 
 def test_too_little_memory_is_said_before_it_is_asked_for(monkeypatch):
-    monkeypatch.setattr(_room, "device_memory", lambda: 2**34)
+    monkeypatch.setattr(_errors, "device_memory", lambda: 2**34)
     with pytest.raises(ValueError, match=r"room for 7 vectors, 56\.0 GiB, but this device has 16\.0 GiB; use float32"):
         jg.log_partition(models.heisenberg_chain(30), 1.0)
-    assert _room.device_memory() == 2**34
+    assert _errors.device_memory() == 2**34
     monkeypatch.undo()
-    assert _room.device_memory() > 2**28
+    assert _errors.device_memory() > 2**28

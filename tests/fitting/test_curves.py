@@ -334,3 +334,28 @@ def _without(fit):
     return dataclasses.replace(
         fit, minima=tuple(dataclasses.replace(m, value={"x": 0.5, "y": 0.5}) for m in fit.minima)
     )
+
+
+@pytest.mark.slow
+def test_the_field_itself_is_fitted():
+    """Of a field at the sample that nobody measured: from the moment of a pair, `M(T)`, by its closed form."""
+    kelvin, exchange, tesla = np.linspace(1.0, 12.0, 12), 6.0, 4.0
+
+    def singlet_and_triplet(exchange, tesla):
+        x, weight = 2 * BOHR_MAGNETON * tesla / (BOLTZMANN_CONSTANT * kelvin), np.exp(-exchange / kelvin)
+        return 4 * weight * np.sinh(x) / (1 + weight * (1 + 2 * np.cosh(x)))
+
+    def predict(parameters):
+        pair = dimer(parameters["exchange"], 2.0, models.PLUS_J)
+        return equilibrium.magnetisation(pair, parameters["field"], kelvin)
+
+    limits = {"exchange": (0.5, 20.0), "field": (0.5, 9.0)}
+    fit = fitting.fit_curve(predict, limits, singlet_and_triplet(exchange, tesla), np.full(kelvin.size, 1e-6), starts=4)
+    np.testing.assert_allclose([fit.value["exchange"], fit.value["field"]], [exchange, tesla], rtol=1e-7)
+    step = 1e-4
+    slopes = [
+        (singlet_and_triplet(exchange + i * step, tesla + j * step) - singlet_and_triplet(exchange, tesla)) / step
+        for i, j in ((1, 0), (0, 1))
+    ]
+    expected = np.linalg.inv(np.array(slopes) @ np.transpose(slopes)) * 1e-6
+    np.testing.assert_allclose(fit.minima[0].covariance, expected, rtol=1e-3)
