@@ -15,7 +15,7 @@ PACKAGE = ROOT / "jaxgibbs"
 
 # From the ground up. What stands on one floor does not import its neighbours, save on floors 0 and 7.
 FLOORS = (
-    ("_types", "_errors", "_later", "_room", "_solution", "units", "linalg"),
+    ("_types", "_errors", "_later", "_solution", "units", "linalg"),
     ("operators", "information"),
     ("models", "symmetry", "baths"),
     ("equilibrium",),
