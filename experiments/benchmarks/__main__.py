@@ -59,24 +59,24 @@ def contests(quick: bool) -> dict[str, list[Row]]:
     for sites in (12,) if quick else (16, 20):
         size, traffic = {"sites": sites}, 2.0 * 8 * 2**sites  # the vector is read and the product written
         table[f"product of H with a vector, Heisenberg chain of {sites}"] = [
-            Row("scipy CSR", "peers:scipy_product", size, traffic),
-            Row("jax BCOO", "peers:jax_product", size, traffic),
+            Row("scipy CSR", "vector_peers:scipy_product", size, traffic),
+            Row("jax BCOO", "vector_peers:jax_product", size, traffic),
             Row("jaxgibbs, prepared", "ours:product", size | {"prepared": True}, traffic),
             Row("jaxgibbs, once", "ours:product", size | {"prepared": False}, traffic),
         ]
     for kind, sites in (("commuting", 6),) if quick else (("commuting", 10), ("noncommuting", 8)):
         size = {"kind": kind, "sites": sites}
         table[f"fit of 8 {kind} charges, dimension {2**sites}"] = [
-            Row("scipy hybr", "peers:scipy_fit", size),
-            Row("numpy Newton by hand", "peers:numpy_fit", size),
+            Row("scipy hybr", "fit_peers:scipy_fit", size),
+            Row("numpy Newton by hand", "fit_peers:numpy_fit", size),
             Row("jaxgibbs", "ours:fit", size | {"compiled": False}),
             Row("jaxgibbs, compiled", "ours:fit", size | {"compiled": True}),
         ]
     size = {"sites": 10 if quick else 16}
     table[f"finite-temperature Lanczos, 4 probes, depth 50, chain of {size['sites']}"] = [
-        Row("scipy CSR Lanczos by hand", "peers:scipy_ftlm", size),
-        Row("quspin, table by hand", "peers:quspin_ftlm", size),
-        Row("quspin", "peers:quspin_static", size),
+        Row("scipy CSR Lanczos by hand", "vector_peers:scipy_ftlm", size),
+        Row("quspin, table by hand", "vector_peers:quspin_ftlm", size),
+        Row("quspin", "vector_peers:quspin_static", size),
         Row("jaxgibbs", "ours:ftlm", size),
     ]
     table[f"its gradient in the couplings, chain of {size['sites']}"] = [
@@ -132,12 +132,12 @@ def evolution_contests(quick: bool) -> dict[str, list[Row]]:
     table: dict[str, list[Row]] = {}
     size = {"sites": 3 if quick else 5}
     table[f"damped chain of {size['sites']} to t = 20, 101 times"] = [
-        Row("scipy expm_multiply", "peers:scipy_evolution", size),
-        Row("qutip adams", "peers:qutip_evolution", size | {"method": "adams"}),
-        Row("qutip vern9", "peers:qutip_evolution", size | {"method": "vern9"}),
-        Row("dynamiqs dense", "peers:dynamiqs_evolution", size | {"diagonals": False}),
-        Row("dynamiqs dia", "peers:dynamiqs_evolution", size | {"diagonals": True}),
-        Row("diffrax by hand", "peers:diffrax_evolution", size),
+        Row("scipy expm_multiply", "evolution_peers:scipy_evolution", size),
+        Row("qutip adams", "evolution_peers:qutip_evolution", size | {"method": "adams"}),
+        Row("qutip vern9", "evolution_peers:qutip_evolution", size | {"method": "vern9"}),
+        Row("dynamiqs dense", "evolution_peers:dynamiqs_evolution", size | {"diagonals": False}),
+        Row("dynamiqs dia", "evolution_peers:dynamiqs_evolution", size | {"diagonals": True}),
+        Row("diffrax by hand", "evolution_peers:diffrax_evolution", size),
         Row("jaxgibbs", "ours:evolution", size | {"compiled": False}),
         Row("jaxgibbs, compiled", "ours:evolution", size | {"compiled": True}),
     ]
