@@ -20,6 +20,12 @@ MATRIX = np.diag([0.0, 1.0])
     [
         (lambda: OSCILLATOR.to_dense(), "linear_map"),
         (lambda: jg.steady_state(OSCILLATOR, open_systems.Dense()), "Krylov"),
+        (lambda: jg.steady_state(LARGE, open_systems.Krylov()), "symmetries"),
+        (lambda: jg.evolve(LARGE, np.eye(65) / 65, jnp.linspace(0.0, 1.0, 3), method=dynamics.Taylor()), "fewer times"),
+        (
+            lambda: jg.steady_state(jg.davies(np.diag(np.arange(50.0)), [(np.eye(50), jg.OhmicBath(0.1, 1.0, 5.0))])),
+            "local",
+        ),
         (
             lambda: jg.evolve(OSCILLATOR, np.eye(DIM) / DIM, jnp.linspace(0.0, 1.0, 3), method=dynamics.Propagator()),
             "Taylor",

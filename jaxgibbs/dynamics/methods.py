@@ -43,7 +43,8 @@ class Taylor(AbstractEvolution):
     `e^{L t} rho = sum_k t^k / k! L^k rho` is summed up to `degree`. How long a step may be follows afterwards from the terms
     found: so long that the last one, and the rounding of the largest, are below the tolerance. No step is rejected, and each
     gives the state at every time within it. Trace and Hermiticity are kept to rounding. The number of steps is about
-    `||L|| t / 6`: where that is too many, for slow decay among fast motion, `Propagator()` is the way.
+    `||L|| t / 6`: where that is too many, for slow decay among fast motion, `Propagator()` is the way. It holds `degree` matrices
+    beside the states it returns; what does not fit into the device is refused.
 
     Args:
         tolerance: of a step, relative to the norm of the state; `eps^(2/3)` if not given.

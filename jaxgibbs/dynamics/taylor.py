@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Int
 
+from jaxgibbs._errors import check_room
 from jaxgibbs.linalg import dagger
 from jaxgibbs.open_systems import AbstractGenerator
 
@@ -35,6 +36,13 @@ def evolve_by_taylor(
     eps = float(jnp.finfo(times.dtype).eps)
     tolerance = jnp.asarray(eps ** (2 / 3) if method.tolerance is None else method.tolerance, times.dtype)
     degree = (30 if times.dtype == jnp.float64 else 12) if method.degree is None else method.degree
+    held = degree + len(times)
+    check_room(
+        f"`Taylor()` in dimension {generator.dim} must have room for {held} matrices of dim^2 numbers, its terms and the states",
+        held * generator.dim**2,
+        generator.dtype,
+        "ask for fewer times at once, and go on from the last state",
+    )
     product, constants = jax.closure_convert(generator.hermitian_map(), rho)
     return Path(*_march(product, degree, method.max_steps, tuple(constants), rho, times, tolerance))
 

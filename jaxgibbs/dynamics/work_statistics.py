@@ -148,7 +148,8 @@ def work_measurement(initial: Any, final: Any, evolution: ArrayLike | Channel, s
 
         P(m, n) = <m|E(|n><n|)|m> p_n,      W = E_m - E_n,      E(X) = U X U^dagger
 
-    The first measurement removes coherences between levels of the initial state, not those inside a degenerate one.
+    The first measurement removes coherences between levels of the initial state, not those inside a degenerate one. Both
+    Hamiltonians are decomposed: about ten matrices of `dim^2` numbers.
 
     Args:
         initial: the Hamiltonian at first, an operator or a Hermitian matrix of shape `(dim, dim)`.

@@ -75,6 +75,7 @@ def window_state(hamiltonian, energy: ArrayLike, width: ArrayLike) -> Microcanon
 
     `Pi` projects on the `W` levels in `[E - D/2, E + D/2]`. As functions of the Hamiltonian `W` is constant between
     jumps, so that `S` has no slope, and `dPi` mixes levels within with levels without: `Pi_ij = dH_ij / (E_i - E_j)`.
+    A matrix is decomposed as a whole: about four matrices of `dim^2` numbers, of a dimension up to 2^14.
 
     Args:
         hamiltonian: an operator, a Hermitian matrix, or a `Spectrum` with degeneracies.

@@ -275,7 +275,10 @@ class GibbsState(eqx.Module):
         return self.spectrum.reduced_entropy(self.beta, sites, order)
 
     def susceptibility(self, a, b) -> Scalar:
-        """Isothermal susceptibility `d<A>/df` for `H - f B`: `beta` times the Kubo-Mori covariance; NaN at `beta = +-inf`."""
+        """Isothermal susceptibility `d<A>/df` for `H - f B`: `beta` times the Kubo-Mori covariance.
+
+        NaN at `beta = +-inf`, where `jaxgibbs.response.isothermal_susceptibility` has the limit.
+        """
         return jnp.where(jnp.isinf(self.beta), jnp.nan, self.beta) * self.covariance(a, b)
 
     @property

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
+from jaxgibbs._errors import check_room
 from jaxgibbs.linalg import dagger, matmul
 
 from .generator import AbstractGenerator, check_label
@@ -59,6 +60,13 @@ def collective_square(
     if separate:
         return jnp.diag(jnp.sum(_moduli(elements, weights), axis=0)).astype(elements.dtype)
 
+    dim = clusters.shape[-1]
+    check_room(
+        f"A thermal generator of dimension {dim} in which transitions share a frequency must have room for 3 dim^3 complex numbers",
+        3 * dim**3,
+        elements.dtype,
+        "reduce the system by its symmetries, or give each part a bath of its own (a local generator)",
+    )
     pairs = jnp.einsum("aij,aik->ijk", weights * jnp.conj(elements), elements, precision="highest")
     return jnp.sum(jnp.where(clusters[:, :, None] == clusters[:, None, :], pairs, 0), axis=0)
 

@@ -126,7 +126,8 @@ def _shifted(generator):
 class Krylov(AbstractSteadyMethod):
     """BiCGStab without a matrix of the generator, preconditioned by the evolution between jumps (see `no_jump.py`).
 
-    About 20 `dim^2` complex numbers are held, and a step costs 8 products of matrices of `dim`. A `guess` shortens it.
+    About 20 `dim^2` complex numbers are held (what does not fit into the device is refused), and a step costs 8 products of
+    matrices of `dim`. A `guess` shortens it.
 
     Args:
         tolerance: norm of the residual at which to stop, in units of the mean decay rate times `dim^(-1/2)`; by default
@@ -142,6 +143,12 @@ class Krylov(AbstractSteadyMethod):
     check_uniqueness: bool = eqx.field(static=True, default=True)
 
     def find(self, generator, guess):
+        check_room(
+            f"`Krylov()` in dimension {generator.dim} must have room for 20 dim^2 complex numbers",
+            20 * generator.dim**2,
+            generator.dtype,
+            "reduce the system by its symmetries, or give it in single precision",
+        )
         leaves, structure = jax.tree_util.tree_flatten((generator, guess))
 
         # On a CPU one program for each member of a batch, which takes its own number of steps.

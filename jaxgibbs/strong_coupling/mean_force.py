@@ -53,6 +53,8 @@ def mean_force(hamiltonian, bath_hamiltonian, beta: ArrayLike) -> MeanForce:
 
         e^{-beta H*} = Tr_B e^{-beta H} / Z_B,      Z_B = Tr e^{-beta H_B}.
 
+    `H` is decomposed: about four matrices of `(d_S d_B)^2` numbers. Larger baths are for `sampled_mean_force`.
+
     Args:
         hamiltonian: `H` of system and bath, of dimension `d_S d_B`, the system the left factor; an operator or a matrix.
         bath_hamiltonian: `H_B` of the bath alone, of dimension `d_B`, in the same unit.
