@@ -53,3 +53,8 @@ def _compiled_programs_let_go():
         jax.clear_caches()
         gc.collect()
         _cleared = now
+
+
+def pytest_collection_modifyitems(items):
+    """The code of the README is one test of a minute: it starts first, so that no worker waits for it alone."""
+    items.sort(key=lambda item: "test_readme" not in item.nodeid)
