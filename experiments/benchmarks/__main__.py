@@ -1,7 +1,7 @@
 """How fast is it? Workloads against named peers in the same run: `python -m experiments.benchmarks [--quick]`.
 
-Medians of interleaved calls, one BLAS thread, compilation apart; each peer is in a process of its own, and a peer that is not
-installed is left out. The table goes to the terminal and, with everything measured, to `--out` as JSON.
+Medians of interleaved turns of 20 ms or one call, one BLAS thread, compilation apart; each peer is in a process of its own, and
+a peer that is not installed is left out. The table goes to the terminal and, with everything measured, to `--out` as JSON.
 """
 
 import argparse
