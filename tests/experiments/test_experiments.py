@@ -38,6 +38,7 @@ QUESTIONS = (
     "ensemble_inequivalence",
     "diradicals",
     "powder_of_a_nickel_pair",
+    "six_centres",
     "hydrogen_molecule",
     "mean_fields",
 )
