@@ -8,10 +8,12 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgibbs.plotting import INK
+
 from .curve_fit import Answer
 from .curve_model import Abscissa, Prediction
 from .curve_problem import CurveProblem
-from .figures import INK, MODEL, figure_file, pretty
+from .figures import MODEL, figure_file, pretty
 from .measured_curves import MeasuredCurve
 
 COLORS = (MODEL, "#D55E00", "#009E73", "#AA4499", "#E69F00")

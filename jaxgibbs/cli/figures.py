@@ -5,15 +5,15 @@ import math
 import pathlib
 import textwrap
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+
+from jaxgibbs.plotting import style
 
 from .output_files import replacing
 from .problem import Problem
 from .solve import Fit
 
-INK = "#1b1b1b"
 DATA = "#c1272d"
 MODEL = "#1f4e79"
 BARS = {"ls": "", "marker": "o", "ms": 2.8, "color": DATA, "elinewidth": 0.9, "capsize": 1.6, "capthick": 0.9}
@@ -27,22 +27,10 @@ MOST = 3.5
 @contextlib.contextmanager
 def figure_file(path: pathlib.Path, width: float, height: float) -> Iterator:
     """Yield an empty matplotlib figure; on success it is written to `path` whole or not at all."""
-    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    style: Any = {
-        "font.size": 10,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": INK,
-        "axes.labelcolor": INK,
-        "xtick.direction": "in",
-        "ytick.direction": "in",
-        "legend.frameon": False,
-        "mathtext.default": "regular",
-    }
-    with matplotlib.rc_context(style):
+    with style():
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure

@@ -5,7 +5,9 @@ import textwrap
 
 import numpy as np
 
-from .figures import DATA, INK, MODEL, figure_file, pretty
+from jaxgibbs.plotting import INK
+
+from .figures import DATA, MODEL, figure_file, pretty
 from .open_problem import OpenProblem
 from .solve_steady import Answer
 

@@ -18,7 +18,7 @@ from jaxgibbs.open_systems import AbstractGenerator, Dense, Krylov, Lindbladian,
 from jaxgibbs.open_systems.hermitian_space import as_hermitian, as_real
 from jaxgibbs.open_systems.steady_methods import choose
 from jaxgibbs.open_systems.steady_state import shifted_solver
-from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.base import inexact, real_scalar
 from jaxgibbs.operators.local import whole_number
 
 from .currents import energy_operator
@@ -180,7 +180,7 @@ def cumulant_generating_function(counting: AbstractCounting, chi: ArrayLike, *, 
     Reference: Esposito, Harbola & Mukamel, Rev. Mod. Phys. 81, 1665 (2009).
     """
     real = jnp.finfo(counting.generator.dtype).dtype
-    return _dominant(_prepared(counting), _real_scalar("chi", chi).astype(real), _chosen(method, counting))
+    return _dominant(_prepared(counting), real_scalar("chi", chi).astype(real), _chosen(method, counting))
 
 
 _dominant = eqx.filter_jit(dominant_eigenvalue)
@@ -228,7 +228,7 @@ def gallavotti_cohen_defect(
 
     References: Gallavotti & Cohen, Phys. Rev. Lett. 74, 2694 (1995); Lebowitz & Spohn, J. Stat. Phys. 95, 333 (1999).
     """
-    affinity, chi = _real_scalar("affinity", affinity), _real_scalar("chi", chi)
+    affinity, chi = real_scalar("affinity", affinity), real_scalar("chi", chi)
     pair = jnp.stack([chi, -chi - affinity])
     values = jax.vmap(lambda x: cumulant_generating_function(counting, x, method=method))(pair)
     return values[0] - values[1]
@@ -247,19 +247,9 @@ def uncertainty_ratio(counting: AbstractCounting, entropy_production: ArrayLike,
 
     References: Barato & Seifert, Phys. Rev. Lett. 114, 158101 (2015); Gingrich et al., Phys. Rev. Lett. 116, 120601 (2016).
     """
-    production = _real_scalar("entropy_production", entropy_production)
+    production = real_scalar("entropy_production", entropy_production)
     mean, noise = cumulants(counting, 2, method=method)
     return noise * production.astype(noise.dtype) / mean**2
-
-
-def _real_scalar(name: str, value: ArrayLike) -> Scalar:
-    value = inexact(value)
-    if value.ndim != 0 or jnp.iscomplexobj(value):
-        raise ValueError(
-            f"`{name}` must be a real scalar, but has shape {value.shape} and dtype {value.dtype}; map over many with `jax.vmap`."
-        )
-    check_finite(name, value)
-    return value
 
 
 def _prepared(counting: AbstractCounting) -> AbstractCounting:

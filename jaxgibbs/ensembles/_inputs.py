@@ -4,11 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from jaxgibbs._errors import check_finite, is_concrete, nan_unless
+from jaxgibbs._errors import is_concrete, nan_unless
 from jaxgibbs.linalg import decompose
 from jaxgibbs.linalg.hermitian import single_levels
 from jaxgibbs.operators import AbstractOperator, Spectrum, as_operator, simplify
-from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.base import real_scalar
 
 Scalar = Float[Array, ""]
 
@@ -30,18 +30,6 @@ def levels_of(operator: AbstractOperator) -> tuple[Float[Array, " levels"], Floa
         return operator.levels, operator.log_degeneracies
     levels = single_levels(decompose(operator.to_dense(), eigenvectors=False))
     return levels, jnp.zeros_like(levels)
-
-
-def real_scalar(name: str, value: ArrayLike, dtype) -> Scalar:
-    """`value` as a finite real scalar of the precision of `dtype`."""
-    array = inexact(value)
-    if array.ndim != 0 or jnp.iscomplexobj(array):
-        raise ValueError(
-            f"`{name}` must be a real scalar, but has shape {array.shape} and dtype {array.dtype}; "
-            "map over an array of them with `jax.vmap`."
-        )
-    check_finite(name, array)
-    return array.astype(jnp.finfo(dtype).dtype)
 
 
 def positive_scalar(name: str, value: ArrayLike, dtype) -> Scalar:

@@ -9,9 +9,9 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxgibbs._errors import is_concrete, nan_unless
 from jaxgibbs.linalg.roots import bisect, derivative, polish
-from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.base import inexact, real_scalar
 
-from ._inputs import Scalar, positive_scalar, real_scalar
+from ._inputs import Scalar, positive_scalar
 from .coexistence import Coexistence
 
 _GRID = (1 - np.cos(np.pi * np.linspace(0, 1, 257))) / 2  # finer at the ends of an interval

@@ -10,9 +10,9 @@ from jaxgibbs._errors import check_finite, is_concrete, nan_unless
 from jaxgibbs.equilibrium import gibbs_state
 from jaxgibbs.linalg import Analytic, Decomposition, decompose, matmul, matrix_function
 from jaxgibbs.operators import AbstractOperator, Dense, Spectrum, as_operator
-from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.base import inexact, real_scalar
 
-from ._inputs import Scalar, finite_operator, positive_scalar, real_scalar
+from ._inputs import Scalar, finite_operator, positive_scalar
 
 
 class MicrocanonicalState(eqx.Module):

@@ -10,9 +10,9 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxgibbs._errors import is_concrete, nan_unless
 from jaxgibbs.linalg.roots import bisect, derivative, polish
-from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.base import inexact, real_scalar
 
-from ._inputs import Scalar, real_scalar
+from ._inputs import Scalar
 from .coexistence import Coexistence
 
 _FAR = 1e4  # of `artanh r`: as good as infinity

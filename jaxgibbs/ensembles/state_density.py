@@ -11,7 +11,9 @@ import jax.numpy as jnp
 from jax.scipy.special import log_ndtr
 from jaxtyping import ArrayLike
 
-from ._inputs import Scalar, finite_operator, levels_of, positive_scalar, real_scalar
+from jaxgibbs.operators.base import real_scalar
+
+from ._inputs import Scalar, finite_operator, levels_of, positive_scalar
 
 
 def boltzmann_entropy(hamiltonian, energy: ArrayLike, broadening: ArrayLike, *, energy_unit: ArrayLike = 1.0) -> Scalar:

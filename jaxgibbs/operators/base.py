@@ -29,6 +29,22 @@ def inexact(value: ArrayLike) -> Array:
     return array
 
 
+def real_scalar(name: str, value: ArrayLike, dtype=None) -> Array:
+    """`value` as a finite real scalar, of the precision of `dtype` if given.
+
+    Raises:
+        ValueError: if it is no scalar, complex, or (where it is known) not finite.
+    """
+    array = inexact(value)
+    if array.ndim != 0 or jnp.iscomplexobj(array):
+        raise ValueError(
+            f"`{name}` must be a real scalar, but has shape {array.shape} and dtype {array.dtype}; "
+            "map over an array of them with `jax.vmap`."
+        )
+    check_finite(name, array)
+    return array if dtype is None else array.astype(jnp.finfo(dtype).dtype)
+
+
 class AbstractOperator(eqx.Module):
     """A Hermitian operator on a space of dimension `dim`.
 

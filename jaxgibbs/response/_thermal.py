@@ -14,7 +14,7 @@ from jaxgibbs.equilibrium.sectors import SectorSpectrum
 from jaxgibbs.linalg import Decomposition, dagger, matmul
 from jaxgibbs.linalg.levels import distances, exponents
 from jaxgibbs.operators import AbstractOperator
-from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.base import inexact, real_scalar
 
 Scalar = Float[Array, ""]
 
@@ -97,18 +97,6 @@ def operator_matrix(name: str, operator: Any, dim: int) -> Inexact[Array, "dim d
             "map over several with `jax.vmap`."
         )
     return matrix
-
-
-def real_scalar(name: str, value: ArrayLike, real) -> Scalar:
-    """A real number in the precision of the Hamiltonian."""
-    value = inexact(value)
-    if value.ndim != 0 or jnp.iscomplexobj(value):
-        raise ValueError(
-            f"`{name}` must be a real scalar, but has shape {value.shape} and dtype {value.dtype}; "
-            "map over many with `jax.vmap`."
-        )
-    check_finite(name, value)
-    return value.astype(real)
 
 
 def width(eta: ArrayLike, real) -> Scalar:

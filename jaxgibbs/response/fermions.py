@@ -14,10 +14,10 @@ from jaxgibbs.linalg import Decomposition, dagger, matmul
 from jaxgibbs.linalg import exponential_family as family
 from jaxgibbs.linalg.undefined import one_without_slope
 from jaxgibbs.operators import QuadraticFermions
-from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.base import inexact, real_scalar
 from jaxgibbs.operators.quadratic import as_quadratic
 
-from ._thermal import Thermal, operator_matrix, real_scalar, thermal, width
+from ._thermal import Thermal, operator_matrix, thermal, width
 from .kubo import elements_of, resolvent, traced, with_derivatives
 from .lines import SpectralLines, lines_of
 

@@ -9,8 +9,9 @@ from jaxtyping import Array, ArrayLike, Complex, Inexact
 from jaxgibbs.equilibrium import GibbsState
 from jaxgibbs.linalg import Decomposition, dagger, matmul
 from jaxgibbs.linalg import exponential_family as family
+from jaxgibbs.operators.base import real_scalar
 
-from ._thermal import Thermal, operator_matrix, real_scalar, thermal, width
+from ._thermal import Thermal, operator_matrix, thermal, width
 from .lines import population_differences
 
 

@@ -12,10 +12,8 @@ from jaxgibbs._errors import is_concrete, nan_unless
 from jaxgibbs.linalg import dagger, eigh, eigvalsh, matmul
 from jaxgibbs.linalg.general import eig, lu_factor, lu_solve
 from jaxgibbs.linalg.levels import degeneracy_tolerance
-from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.base import inexact, real_scalar
 from jaxgibbs.operators.dense import checked_matrix, hermitian_or_nan
-
-from ._thermal import real_scalar
 
 _POINTS = 20  # of Gauss and Legendre, an interval
 _AROUND_MU = np.array([0.0, 4.0, 12.0, 37.0])  # in units of T: beyond, e^-37 is rounding

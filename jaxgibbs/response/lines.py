@@ -12,9 +12,9 @@ from jaxgibbs._errors import is_concrete, nan_unless
 from jaxgibbs.equilibrium import GibbsState
 from jaxgibbs.linalg.levels import degeneracy_tolerance
 from jaxgibbs.linalg.undefined import one_without_slope
-from jaxgibbs.operators.base import inexact
+from jaxgibbs.operators.base import inexact, real_scalar
 
-from ._thermal import Thermal, operator_matrix, real_scalar, thermal, width
+from ._thermal import Thermal, operator_matrix, thermal, width
 
 
 class SpectralLines(eqx.Module):

@@ -13,9 +13,10 @@ from jaxgibbs.dynamics.evolve import checked_times
 from jaxgibbs.equilibrium import Auto
 from jaxgibbs.linalg import dagger, matmul
 from jaxgibbs.open_systems import AbstractGenerator
+from jaxgibbs.operators.base import real_scalar
 
 from ._resolvent import checked_generator, one_sided, steady, without_mean
-from ._thermal import operator_matrix, real_scalar
+from ._thermal import operator_matrix
 
 
 def steady_correlation(
