@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Inexact
 
 from .eigen import eigh, matmul
 
+_STEPS = 2  # in one turn of the loop: after two, the vectors are back in their places and none has to be copied there
 _ROUNDING = 16  # a residual below this many eps of the norm of T is rounding: the space is invariant
 
 
@@ -60,14 +61,13 @@ def lanczos(product: Callable, start: Inexact[Array, " dim"], depth: int) -> Tri
     """
 
     def step(carry, _):
-        before, vector, last, scale = carry
-        residual, diagonal, norm, scale = _advance(product(vector), before, vector, last, scale)
-        return (vector, _over(residual, norm), norm, scale), (diagonal, norm)
+        before, vector, scale = carry
+        following, diagonal, scale = _advance(product(vector.entries), before, vector, scale)
+        return (vector, following, scale), (diagonal, following.norm)
 
-    vector, norm = _normalised(start)
-    zero = jnp.zeros((), norm.dtype)
-    _, (diagonal, off_diagonal) = jax.lax.scan(step, (jnp.zeros_like(vector), vector, zero, zero), None, length=depth)
-    return _closed(diagonal, off_diagonal, norm)
+    first = _first(start)
+    _, (diagonal, off_diagonal) = jax.lax.scan(step, first, None, length=depth, unroll=_STEPS)
+    return _closed(diagonal, off_diagonal, first[1].norm)
 
 
 def lanczos_basis(
@@ -76,19 +76,19 @@ def lanczos_basis(
     """`lanczos` with its vectors, which are orthonormal to rounding: each is orthogonalised twice against all before it."""
 
     def step(carry, index):
-        basis, before, vector, last, scale = carry
-        basis = basis.at[index].set(vector)
-        residual, diagonal, norm, scale = _advance(product(vector), before, vector, last, scale)
+        basis, before, vector, scale = carry
+        basis = basis.at[index].set(vector.unit())
+        following, diagonal, scale = _advance(product(vector.entries), before, vector, scale)
+        residual = following.entries
         for _ in range(2):
             residual = residual - matmul(basis.T, matmul(basis.conj(), residual))
-        norm = jnp.where(norm > 0, _significant(jnp.linalg.norm(residual), scale), 0)
-        return (basis, vector, _over(residual, norm), norm, scale), (diagonal, norm)
+        norm = jnp.where(following.norm > 0, _significant(jnp.linalg.norm(residual), scale), 0)
+        return (basis, vector, _Scaled(residual, norm), scale), (diagonal, norm)
 
-    vector, norm = _normalised(start)
-    zero = jnp.zeros((), norm.dtype)
-    carry = (jnp.zeros((depth, *vector.shape), vector.dtype), jnp.zeros_like(vector), vector, zero, zero)
+    first = _first(start)
+    carry = (jnp.zeros((depth, *start.shape), start.dtype), *first)
     carry, (diagonal, off_diagonal) = jax.lax.scan(step, carry, jnp.arange(depth))
-    return _closed(diagonal, off_diagonal, norm), carry[0]
+    return _closed(diagonal, off_diagonal, first[1].norm), carry[0]
 
 
 def lanczos_overlaps(
@@ -97,15 +97,14 @@ def lanczos_overlaps(
     """`lanczos` with the inner products `<row|v_j>` of given vectors with each of its own, of which none is kept."""
 
     def step(carry, _):
-        before, vector, last, scale = carry
-        residual, diagonal, norm, scale = _advance(product(vector), before, vector, last, scale)
-        return (vector, _over(residual, norm), norm, scale), (diagonal, norm, matmul(rows.conj(), vector))
+        before, vector, scale = carry
+        following, diagonal, scale = _advance(product(vector.entries), before, vector, scale)
+        overlaps = vector.inverse() * matmul(rows.conj(), vector.entries)
+        return (vector, following, scale), (diagonal, following.norm, overlaps)
 
-    vector, norm = _normalised(start)
-    zero = jnp.zeros((), norm.dtype)
-    carry = (jnp.zeros_like(vector), vector, zero, zero)
-    _, (diagonal, off_diagonal, overlaps) = jax.lax.scan(step, carry, None, length=depth)
-    return _closed(diagonal, off_diagonal, norm), overlaps.T
+    first = _first(start)
+    _, (diagonal, off_diagonal, overlaps) = jax.lax.scan(step, first, None, length=depth)
+    return _closed(diagonal, off_diagonal, first[1].norm), overlaps.T
 
 
 def krylov_combinations(
@@ -125,41 +124,59 @@ def krylov_combinations(
     real = start.real.dtype
 
     def step(carry, now):
-        before, vector, last, total = carry
+        before, vector, total = carry
         diagonal, norm, weights = now
-        total = total + weights[:, None] * vector[None, :]
-        residual = product(vector) - diagonal * vector - last * before
-        return (vector, _over(residual, norm), norm, total), None
+        total = total + (vector.inverse() * weights)[:, None] * vector.entries[None, :]
+        residual = _residual(product(vector.entries), before, vector, diagonal)
+        return (vector, _Scaled(residual, norm), total), None
 
-    vector, _ = _normalised(start)
+    before, vector, _ = _first(start)
     inputs = (tridiagonal.diagonal.astype(real), tridiagonal.off_diagonal.astype(real), coefficients.astype(real))
     total = jnp.zeros((coefficients.shape[1], *start.shape), start.dtype)
-    carry = (jnp.zeros_like(vector), vector, jnp.zeros((), real), total)
-    return jax.lax.scan(step, carry, inputs)[0][3]
+    return jax.lax.scan(step, (before, vector, total), inputs, unroll=_STEPS)[0][2]
 
 
-def _advance(image, before, vector, last, scale):
-    """One step of the recurrence: the residual, the new entries of `T`, and the norm of `T` so far."""
-    residual = image - last * before
-    diagonal = jnp.vdot(vector, residual, precision="highest").real
-    residual = residual - diagonal * vector
+class _Scaled(eqx.Module):
+    """A vector of the basis as the recurrence leaves it: dividing by the norm waits for the next pass over its entries."""
+
+    entries: Inexact[Array, " dim"]
+    norm: Float[Array, ""]
+
+    def inverse(self):
+        """One over the norm, 0 for the vector that is 0."""
+        return jnp.where(self.norm > 0, 1 / jnp.where(self.norm > 0, self.norm, 1), 0)
+
+    def unit(self):
+        """The vector of length 1."""
+        return self.inverse() * self.entries
+
+
+def _first(start) -> tuple[_Scaled, _Scaled, Float[Array, ""]]:
+    """The vector before the first, the first, and the norm of `T` so far."""
+    norm = jnp.linalg.norm(start)
+    zero = jnp.zeros_like(norm)
+    return _Scaled(jnp.zeros_like(start), zero), _Scaled(start, norm), zero
+
+
+def _advance(image, before: _Scaled, vector: _Scaled, scale):
+    """One step of the recurrence: the next vector, the new diagonal entry of `T`, and the norm of `T` so far."""
+    diagonal = vector.inverse() ** 2 * jnp.vdot(vector.entries, image, precision="highest").real
+    residual = _residual(image, before, vector, diagonal)
+    last = jnp.where(before.norm > 0, vector.norm, 0)
     scale = jnp.maximum(scale, jnp.abs(diagonal) + last)
     norm = _significant(jnp.linalg.norm(residual), scale)
-    return residual, diagonal, norm, jnp.maximum(scale, norm)
+    return _Scaled(residual, norm), diagonal, jnp.maximum(scale, norm)
+
+
+def _residual(image, before: _Scaled, vector: _Scaled, diagonal):
+    """What `H v` adds to the basis; `image` is `H` on the entries of `v`, whose norm is the off-diagonal entry of `T`."""
+    along = vector.inverse()
+    return along * image - (along * diagonal) * vector.entries - (vector.norm * before.inverse()) * before.entries
 
 
 def _significant(norm, scale):
     """`norm`, or 0 where it is rounding; a vector that is 0 leaves 0."""
     return jnp.where(norm > _ROUNDING * jnp.finfo(norm.dtype).eps * scale, norm, 0)
-
-
-def _over(vector, norm):
-    return jnp.where(norm > 0, vector / jnp.where(norm > 0, norm, 1), 0)
-
-
-def _normalised(start):
-    norm = jnp.linalg.norm(start)
-    return _over(start, norm), norm
 
 
 def _closed(diagonal, off_diagonal, norm) -> Tridiagonal:

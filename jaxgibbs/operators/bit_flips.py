@@ -1,11 +1,12 @@
 """The product `H v` of a sum of Pauli strings, without a matrix: strings are bit flips and signs on the index of a state.
 
 A string with flips `x` and signs `z` (bit masks) takes the state `s` to `(-1)^{|z & s|} |s ^ x>`, up to a power of `i`. A vector
-is a table of rows (the bits of the first sites) by `2^6` columns (those of the last six):
+is a table of rows (the bits of the first sites) by `2^4` columns (those of the last four):
 
-* strings on the last seven sites together are one small dense matrix, the window: a product of matrices;
+* strings on the last five sites together are one small dense matrix, the window: a product of matrices;
 * strings without flips are one diagonal, made from two tables of signs of `2^(sites / 2)` states each;
-* strings that flip rows alone move whole rows, contiguous in memory; the others move single elements.
+* a few dozen flips of rows reverse axes (`axis_flips`);
+* the others move whole rows, contiguous in memory, or single elements.
 
 Moves are scanned over, so that the time to compile does not grow with the strings; signs are parities computed in passing.
 """
@@ -18,8 +19,10 @@ from jaxtyping import Array, Inexact
 
 from jaxgibbs.linalg import matmul
 
-_COLUMN_BITS = 6
-_WINDOW_BITS = 7
+from .axis_flips import AxisFlips
+
+_COLUMN_BITS = 4
+_WINDOW_BITS = 5
 _STRINGS_PER_MOVE = 4
 _MOVES_PER_PASS = 4  # one pass over the sum for four moves: half the traffic of one each
 
@@ -55,6 +58,8 @@ class FlipPlan:
         self.diagonal_by_row = not np.any(z[self.diagonal] & columns)
         whole_rows = (x | z) & columns == 0
         moving = ~in_window & (x != 0)
+        self.axes = AxisFlips(sites, moving & whole_rows, x, z)
+        moving = moving & ~self.axes.taken
         self.rows = Moves(moving & whole_rows, x >> self.column_bits, z >> self.column_bits)
         self.elements = Moves(moving & ~whole_rows, x, z)
 
@@ -69,6 +74,7 @@ class FlipMap(eqx.Module):
 
     window: Inexact[Array, "size size"] | None
     diagonal: Inexact[Array, "..."] | None
+    weights: Inexact[Array, " weights"]
     coefficients: Inexact[Array, " strings"]
     plan: FlipPlan = eqx.field(static=True)
 
@@ -76,6 +82,7 @@ class FlipMap(eqx.Module):
         self.plan = plan
         self.window = _window(coefficients, plan) if len(plan.window) else None
         self.diagonal = _diagonal(coefficients, plan)
+        self.weights = plan.axes.weights(coefficients)
         self.coefficients = jnp.append(coefficients, jnp.zeros((), coefficients.dtype))
 
     def __call__(self, vector: Inexact[Array, " dim"]) -> Inexact[Array, " dim"]:
@@ -87,18 +94,19 @@ class FlipMap(eqx.Module):
         if real and jnp.iscomplexobj(vector):  # a real matrix takes both parts for themselves
             return jax.lax.complex(self(vector.real), self(vector.imag))
         dtype = jnp.result_type(self.coefficients, vector)
-        return self._product(vector.astype(dtype), self.coefficients.astype(dtype))
+        table, coefficients = vector.astype(dtype).reshape(self.plan.row_count, -1), self.coefficients.astype(dtype)
+        total = self.plan.axes.added(self._within_rows, table, self.weights.astype(dtype))
+        total = _moved(total, table, coefficients, self.plan.rows, _moved_rows)
+        return _moved(total, table, coefficients, self.plan.elements, _moved_elements).reshape(vector.shape)
 
-    def _product(self, vector, coefficients):
-        plan, dtype = self.plan, vector.dtype
-        table = vector.reshape(plan.row_count, -1)
+    def _within_rows(self, table):
+        """The window and the diagonal."""
         total = jnp.zeros_like(table)
         if self.window is not None:
-            total = matmul(vector.reshape(-1, len(self.window)), self.window.T.astype(dtype)).reshape(table.shape)
+            total = matmul(table.reshape(-1, len(self.window)), self.window.T.astype(table.dtype)).reshape(table.shape)
         if self.diagonal is not None:
-            total = total + self.diagonal.astype(dtype) * table
-        total = _moved(total, table, coefficients, plan.rows, _moved_rows)
-        return _moved(total, table, coefficients, plan.elements, _moved_elements).reshape(vector.shape)
+            total = total + self.diagonal.astype(table.dtype) * table
+        return total
 
 
 def _signs(bits, dtype):
