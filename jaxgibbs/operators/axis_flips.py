@@ -94,9 +94,7 @@ class AxisFlips:
 
         Nothing is kept for the way back but the inputs. Where a weight is not finite, all that comes back is NaN.
         """
-        if not self.passes:
-            return others(vector)
-        total = None
+        total, finite = None, jnp.all(jnp.isfinite(weights))
         for flips in self.passes:
 
             @jax.checkpoint
@@ -111,9 +109,8 @@ class AxisFlips:
             def undefined(total, vector, weights):
                 return jnp.full(self.shape, jnp.nan, vector.dtype)
 
-            finite = jnp.all(jnp.isfinite(weights))
             total = jax.lax.cond(finite, passed, undefined, total, vector, weights)
-        return total.reshape(vector.shape)
+        return others(vector) if total is None else total.reshape(vector.shape)
 
 
 def _axes(sites: int, used: int) -> tuple[tuple[int, ...], dict[int, int]]:
