@@ -1,7 +1,8 @@
 """How fast is it? Workloads against named peers in the same run: `python -m experiments.benchmarks [--quick]`.
 
-Medians of interleaved turns of 20 ms or one call, one BLAS thread, compilation apart; each peer is in a process of its own, and
-a peer that is not installed is left out. The table goes to the terminal and, with everything measured, to `--out` as JSON.
+Medians of interleaved turns of 20 ms or one call, one BLAS thread, compilation apart; each peer is in a process of its own, whose
+peak memory is told, and a peer that is not installed is left out. The table goes to the terminal and, with everything measured, to
+`--out` as JSON.
 """
 
 import argparse
@@ -43,6 +44,10 @@ def contests(quick: bool) -> dict[str, list[Row]]:
                 Row("jaxgibbs, jax.hessian, model", "ours:hessian_by_autodiff", size | {"blocks": True}),
             ]
     if not quick:
+        table["gradient in 34 couplings, chain of 12"] = [
+            Row("torch autograd", "peers:torch_gradient", {"sites": 12}),
+            Row("jaxgibbs, model", "ours:gradient", {"sites": 12, "blocks": True}),
+        ]
         table["ln Z, U, S, C at 200 temperatures, chain of 12"] = [
             Row("quspin", "peers:quspin_thermodynamics", {"sites": 12}),
             Row("jaxgibbs, model", "ours:thermodynamics", {"sites": 12, "blocks": True}),
@@ -60,6 +65,7 @@ def contests(quick: bool) -> dict[str, list[Row]]:
         size, traffic = {"sites": sites}, 2.0 * 8 * 2**sites  # the vector is read and the product written
         table[f"product of H with a vector, Heisenberg chain of {sites}"] = [
             Row("scipy CSR", "vector_peers:scipy_product", size, traffic),
+            Row("quspin", "vector_peers:quspin_product", size, traffic),
             Row("jax BCOO", "vector_peers:jax_product", size, traffic),
             Row("jaxgibbs, prepared", "ours:product", size | {"prepared": True}, traffic),
             Row("jaxgibbs, once", "ours:product", size | {"prepared": False}, traffic),
@@ -72,16 +78,18 @@ def contests(quick: bool) -> dict[str, list[Row]]:
             Row("jaxgibbs", "ours:fit", size | {"compiled": False}),
             Row("jaxgibbs, compiled", "ours:fit", size | {"compiled": True}),
         ]
-    size = {"sites": 10 if quick else 16}
-    table[f"finite-temperature Lanczos, 4 probes, depth 50, chain of {size['sites']}"] = [
-        Row("scipy CSR Lanczos by hand", "vector_peers:scipy_ftlm", size),
-        Row("quspin, table by hand", "vector_peers:quspin_ftlm", size),
-        Row("quspin", "vector_peers:quspin_static", size),
-        Row("jaxgibbs", "ours:ftlm", size),
-    ]
-    table[f"its gradient in the couplings, chain of {size['sites']}"] = [
-        Row("jaxgibbs", "ours:ftlm_gradient", size),
-    ]
+    for sites in (10,) if quick else (16, 20):
+        size = {"sites": sites}
+        table[f"finite-temperature Lanczos, 4 probes, depth 50, chain of {sites}"] = [
+            Row("scipy CSR Lanczos by hand", "vector_peers:scipy_ftlm", size),
+            Row("quspin, table by hand", "vector_peers:quspin_ftlm", size),
+            Row("quspin", "vector_peers:quspin_static", size),
+            Row("jaxgibbs", "ours:ftlm", size | {"cores": 1}),
+            Row("jaxgibbs, on both cores", "ours:ftlm", size | {"cores": 2}),
+        ]
+        table[f"its gradient in the couplings, chain of {sites}"] = [
+            Row("jaxgibbs", "ours:ftlm_gradient", size),
+        ]
     return table | steady_contests(quick) | evolution_contests(quick)
 
 
@@ -174,14 +182,14 @@ def main() -> None:
         if options.only not in name:
             continue
         timings = race(rows, options.repeats)
-        print(f"\n{name}\n  {'row':<32}{'median':>12}{'ratio':>8}{'first call':>12}{'difference':>12}")
+        print(f"\n{name}\n  {'row':<32}{'median':>12}{'ratio':>8}{'first call':>12}{'memory':>10}{'difference':>12}")
         for timing in timings:
             if timing.failure:
                 print(f"  {timing.name:<32}not run: {timing.failure}")
                 continue
             print(
                 f"  {timing.name:<32}{1e3 * timing.median:>9.2f} ms{ratio(timing, timings):>8.2f}"
-                f"{timing.first:>10.2f} s{timing.difference:>12.1e}"
+                f"{timing.first:>10.2f} s{timing.memory / 2**20:>6.0f} MiB{timing.difference:>12.1e}"
                 + (f"{timing.bandwidth / 1e9:>8.2f} GB/s" if not math.isnan(timing.bandwidth) else "")
             )
         record["workloads"][name] = [vars(t) | {"ratio": ratio(t, timings)} for t in timings]

@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,7 +31,16 @@ class Row:
 
 @dataclasses.dataclass
 class Timing:
-    """What came of it: seconds of the first call (compilation included) and of the later ones, the difference, bytes a second."""
+    """What came of it.
+
+    Attributes:
+        first: seconds of the first call, compilation included.
+        median: of the later ones.
+        fastest: of the later ones.
+        difference: of the answer from that of the first row.
+        bandwidth: bytes a second, of those it cannot do without.
+        memory: bytes at the peak of its process.
+    """
 
     name: str
     first: float = float("nan")
@@ -38,6 +48,7 @@ class Timing:
     fastest: float = float("nan")
     difference: float = float("nan")
     bandwidth: float = float("nan")
+    memory: float = float("nan")
     failure: str = ""
 
 
@@ -51,9 +62,11 @@ def race(rows: list[Row], repeats: int, threads: int = 1) -> list[Timing]:
         for k, worker in enumerate(workers):
             if worker.failure:
                 continue
-            took, answer = worker.call()
-            if answer is None:
+            reply = worker.call()
+            if reply is None:
                 continue
+            took, answer = reply["seconds"], np.array(reply["answer"])
+            timings[k].memory = reply["memory"]
             if turn == 0:
                 timings[k].first = took
             else:
@@ -92,8 +105,7 @@ class _Worker:
         assert self.process.stdin is not None
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
-        reply = self._read()
-        return (None, None) if reply is None else (reply["seconds"], np.array(reply["answer"]))
+        return self._read()
 
     def close(self):
         if self.process.poll() is None:
@@ -124,7 +136,8 @@ def _serve() -> None:
         seconds = seconds / calls
         numbers = np.asarray(answer, float).ravel()
         numbers = numbers[:: max(1, numbers.size // 2**16)]  # of a long vector every so many entries
-        print("@" + json.dumps({"seconds": seconds, "answer": numbers.tolist()}), flush=True)
+        memory = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print("@" + json.dumps({"seconds": seconds, "memory": memory, "answer": numbers.tolist()}), flush=True)
 
 
 if __name__ == "__main__":

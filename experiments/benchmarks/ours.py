@@ -25,9 +25,11 @@ def thermodynamics(sites: int, blocks: bool):
 
 
 def _chain(sites: int, blocks: bool):
-    terms = workloads.chain_matrices(sites)
+    entries = workloads.chain_entries(sites)
     couplings = {name: jnp.asarray(value) for name, value in workloads.chain_couplings(sites).items()}
-    static = jg.operators.SparseTerms.from_matrices(terms)
+    sizes = {name: len(terms) for name, terms in entries.items()}
+    in_order = [term for terms in entries.values() for term in terms]
+    static = jg.operators.SparseTerms.from_entries(2**sites, sizes, in_order)
 
     def hamiltonian(couplings):
         operator = jg.operators.TermSum(couplings, static)
@@ -134,13 +136,25 @@ def product(sites: int, prepared: bool):
     return lambda: apply(linear_map, vector)
 
 
-def ftlm(sites: int):
+def _given_probes(sites: int, cores: int = 1):
+    """The method whose probes are those of every row; with several cores, each is a device for its share of them."""
+    jax.config.update("jax_num_cpu_devices", cores)
+    split = None
+    if cores > 1:
+        mesh = jax.make_mesh((cores,), ("cores",), axis_types=(AxisType.Auto,))
+        split = NamedSharding(mesh, PartitionSpec("cores"))
+    probes = jnp.asarray(workloads.probe_signs(sites))
+
+    def given(key, index, dim, dtype):
+        return probes[index].astype(dtype)
+
+    return jg.Lanczos(workloads.PROBES, workloads.DEPTH, distribution=given, sharding=split)
+
+
+def ftlm(sites: int, cores: int):
     """ln Z, U and C of a Heisenberg chain at 200 temperatures from four given probes."""
-    probes, betas = jnp.asarray(workloads.probe_vectors(sites)), jnp.asarray(workloads.BETAS)
+    method, betas = _given_probes(sites, cores), jnp.asarray(workloads.BETAS)
     hamiltonian = jg.models.heisenberg_chain(sites)
-    method = jg.Lanczos(
-        workloads.PROBES, workloads.DEPTH, distribution=lambda key, index, dim, dtype: probes[index].astype(dtype)
-    )
 
     @jax.jit
     def call(hamiltonian):
@@ -153,11 +167,7 @@ def ftlm(sites: int):
 
 def ftlm_gradient(sites: int):
     """The gradient of ln Z at beta = 1 in the three couplings of the chain, from the same probes."""
-    probes = jnp.asarray(workloads.probe_vectors(sites))
-    hamiltonian = jg.models.heisenberg_chain(sites)
-    method = jg.Lanczos(
-        workloads.PROBES, workloads.DEPTH, distribution=lambda key, index, dim, dtype: probes[index].astype(dtype)
-    )
+    hamiltonian, method = jg.models.heisenberg_chain(sites), _given_probes(sites)
     slope = jax.jit(jax.grad(lambda h: jg.log_partition(h, 1.0, method=method)))
     return lambda: slope(hamiltonian).couplings["coupling"]
 

@@ -90,38 +90,47 @@ def quspin_thermodynamics(sites: int):
     return call
 
 
-def _terms(sites: int) -> tuple[np.ndarray, np.ndarray]:
-    matrices, couplings = workloads.chain_matrices(sites), workloads.chain_couplings(sites)
-    return np.concatenate(list(couplings.values())), np.stack([m for name in couplings for m in matrices[name]])
+def _terms(sites: int) -> tuple[np.ndarray, list[tuple]]:
+    """Couplings, and rows, columns and values of their terms."""
+    entries, couplings = workloads.chain_entries(sites), workloads.chain_couplings(sites)
+    return np.concatenate(list(couplings.values())), [term for name in couplings for term in entries[name]]
+
+
+def _entries(sites: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Couplings, and of all entries together the number of the term, row, column and value."""
+    theta, terms = _terms(sites)
+    which = np.repeat(np.arange(len(terms)), [len(term[0]) for term in terms])
+    return theta, which, *(np.concatenate(part) for part in zip(*terms, strict=True))
 
 
 def numpy_gradient(sites: int):
     """The rule `-<T_k>` written by hand: one `eigh`, one product, contractions over the nonzero elements."""
-    theta, matrices = _terms(sites)
-    places = [np.nonzero(m) for m in matrices]
-    values = [m[p] for m, p in zip(matrices, places, strict=True)]
+    theta, terms = _terms(sites)
 
     def call():
-        hamiltonian = np.zeros_like(matrices[0])
-        for t, p, v in zip(theta, places, values, strict=True):
-            hamiltonian[p] += t * v
+        hamiltonian = np.zeros((2**sites, 2**sites))
+        for t, (row, column, value) in zip(theta, terms, strict=True):
+            hamiltonian[row, column] += t * value
         levels, vectors = np.linalg.eigh(hamiltonian)
         p = np.exp(-(levels - levels[0]))
         rho = (vectors * (p / p.sum())) @ vectors.T
-        return np.array([-(rho[place] * v).sum() for place, v in zip(places, values, strict=True)])
+        return np.array([-(rho[row, column] * value).sum() for row, column, value in terms])
 
     return call
+
+
+def _torch_entries(sites: int):
+    import torch
+
+    theta, which, row, column, value = _entries(sites)
+    return *(torch.from_numpy(x) for x in (theta, which, row * 2**sites + column, value)), 2**sites
 
 
 def torch_gradient(sites: int):
     """Autograd through `torch.linalg.eigvalsh`."""
     import torch
 
-    theta, matrices = _terms(sites)
-    dim = matrices.shape[-1]
-    k, i, j = np.nonzero(matrices)
-    weights, flat, which = (torch.from_numpy(x) for x in (matrices[k, i, j], i * dim + j, k))
-    start = torch.from_numpy(theta)
+    start, which, flat, weights, dim = _torch_entries(sites)
 
     def call():
         t = start.clone().requires_grad_(True)
@@ -137,13 +146,11 @@ def _jax_log_z(sites: int):
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    theta, matrices = _terms(sites)
-    k, i, j = np.nonzero(matrices)
-    weights, dim = jnp.asarray(matrices[k, i, j]), matrices.shape[-1]
+    theta, which, row, column, value = _entries(sites)
 
     def log_z(first, rest):
         t = jnp.concatenate([first, rest])
-        hamiltonian = jnp.zeros((dim, dim)).at[i, j].add(weights * t[k])
+        hamiltonian = jnp.zeros((2**sites, 2**sites)).at[row, column].add(value * t[which])
         return jax.nn.logsumexp(-jnp.linalg.eigvalsh(hamiltonian))
 
     return jax, jnp.asarray(theta), log_z
@@ -167,11 +174,7 @@ def torch_hessian(sites: int):
     """Twenty rows of `torch.autograd.grad` of the gradient through `torch.linalg.eigvalsh`."""
     import torch
 
-    theta, matrices = _terms(sites)
-    dim = matrices.shape[-1]
-    k, i, j = np.nonzero(matrices)
-    weights, flat, which = (torch.from_numpy(x) for x in (matrices[k, i, j], i * dim + j, k))
-    start = torch.from_numpy(theta)
+    start, which, flat, weights, dim = _torch_entries(sites)
 
     def call():
         first = start[:20].clone().requires_grad_(True)

@@ -12,6 +12,12 @@ def scipy_product(sites: int):
     return lambda: matrix @ vector
 
 
+def quspin_product(sites: int):
+    """QuSpin's stored matrix."""
+    operator, vector = quspin_chain(sites), workloads.vector(sites)
+    return lambda: operator.dot(vector)
+
+
 def jax_product(sites: int):
     """`jax.experimental.sparse`, coordinates."""
     import jax

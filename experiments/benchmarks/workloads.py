@@ -7,24 +7,31 @@ BATCH_BETAS = np.geomspace(0.1, 10.0, 100)
 BATCH = 1000
 
 
-def chain_matrices(sites: int) -> dict[str, list[np.ndarray]]:
-    """Dense terms of an open spin-1/2 chain: `flip` and `parallel` for each bond, `field` (S^z) for each site."""
-    up = np.array([[0.0, 1.0], [0.0, 0.0]])
-    z = np.diag([0.5, -0.5])
+def chain_entries(sites: int) -> dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    """Terms of an open spin-1/2 chain, `flip` and `parallel` for each bond, `field` (S^z) for each site: rows, columns, values."""
+    states = np.arange(2**sites)
 
-    def place(*factors):
-        full = np.ones((1, 1))
-        for site in range(sites):
-            full = np.kron(full, dict(factors).get(site, np.eye(2)))
-        return full
+    def spin(site):
+        return 0.5 - ((states >> (sites - 1 - site)) & 1)
 
-    bonds = [(i, i + 1) for i in range(sites - 1)]
-    flips = [place((i, up), (j, up.T)) for i, j in bonds]
+    bonds = [(i, 3 << (sites - 2 - i)) for i in range(sites - 1)]
+    opposite = [(states[spin(i) != spin(i + 1)], mask) for i, mask in bonds]
     return {
-        "flip": [(f + f.T) / 2 for f in flips],
-        "parallel": [place((i, z), (j, z)) for i, j in bonds],
-        "field": [place((i, z)) for i in range(sites)],
+        "flip": [(rows, rows ^ mask, np.full(len(rows), 0.5)) for rows, mask in opposite],
+        "parallel": [(states, states, spin(i) * spin(i + 1)) for i, _ in bonds],
+        "field": [(states, states, spin(i)) for i in range(sites)],
     }
+
+
+def chain_matrices(sites: int) -> dict[str, list[np.ndarray]]:
+    """The same as dense matrices."""
+
+    def dense(rows, columns, values):
+        matrix = np.zeros((2**sites, 2**sites))
+        matrix[rows, columns] = values
+        return matrix
+
+    return {name: [dense(*term) for term in terms] for name, terms in chain_entries(sites).items()}
 
 
 def chain_couplings(sites: int) -> dict[str, np.ndarray]:
@@ -68,9 +75,14 @@ def vector(sites: int) -> np.ndarray:
 PROBES, DEPTH = 4, 50
 
 
+def probe_signs(sites: int) -> np.ndarray:
+    """Vectors of random signs, one a row, as small integers."""
+    return 2 * np.random.default_rng(2).integers(0, 2, size=(PROBES, 2**sites), dtype=np.int8) - 1
+
+
 def probe_vectors(sites: int) -> np.ndarray:
-    """Vectors of random signs, one a row."""
-    return np.random.default_rng(2).choice([-1.0, 1.0], size=(PROBES, 2**sites))
+    """The same as numbers."""
+    return probe_signs(sites).astype(float)
 
 
 def random_batch(dim: int) -> np.ndarray:

@@ -5,7 +5,8 @@ Read with an axis of two for each bit that is flipped or decides a sign, and one
 ones, and runs at the speed of memory; of flat indices and of tables of indices it makes single loads.
 
 It does so where that tensor is what the loops write. Joined to what is done with the sum, over flat indices, they would be three
-times slower, so each pass is a branch (`jax.lax.cond`), which is compiled for itself.
+times slower, so each pass is a branch (`jax.lax.cond`), which is compiled for itself; that it is always taken is kept from the
+compiler.
 
 The tensor is part of the program. With more flips than `FLIPS` the time to compile would grow; what is left is gathered.
 """
@@ -92,9 +93,9 @@ class AxisFlips:
     ) -> Inexact[Array, "..."]:
         """`others(vector)` and the product of the strings taken with `vector`, in the shape of `vector`.
 
-        Nothing is kept for the way back but the inputs. Where a weight is not finite, all that comes back is NaN.
+        Nothing is kept for the way back but the inputs.
         """
-        total, finite = None, jnp.all(jnp.isfinite(weights))
+        total, always = None, jax.lax.optimization_barrier(jnp.asarray(True))
         for flips in self.passes:
 
             @jax.checkpoint
@@ -106,10 +107,10 @@ class AxisFlips:
                 before = others(vector) if total is None else total
                 return before.reshape(self.shape) + flipped(vector, weights)
 
-            def undefined(total, vector, weights):
+            def never(total, vector, weights):
                 return jnp.full(self.shape, jnp.nan, vector.dtype)
 
-            total = jax.lax.cond(finite, passed, undefined, total, vector, weights)
+            total = jax.lax.cond(always, passed, never, total, vector, weights)
         return others(vector) if total is None else total.reshape(vector.shape)
 
 
