@@ -138,9 +138,9 @@ def product(sites: int, prepared: bool):
 
 def _given_probes(sites: int, cores: int = 1):
     """The method whose probes are those of every row; with several cores, each is a device for its share of them."""
-    jax.config.update("jax_num_cpu_devices", cores)
     split = None
     if cores > 1:
+        jax.config.update("jax_num_cpu_devices", cores)
         mesh = jax.make_mesh((cores,), ("cores",), axis_types=(AxisType.Auto,))
         split = NamedSharding(mesh, PartitionSpec("cores"))
     probes = jnp.asarray(workloads.probe_signs(sites))

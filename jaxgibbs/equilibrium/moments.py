@@ -125,6 +125,7 @@ def slopes(powers: int, s, operator, nodes: Nodes):
 
     def pull_back(sizes, vectors):
         """The gradient of `sum_k sizes_k <u_k|H|u_k>` in the couplings."""
+        least = jnp.finfo(sizes.dtype).eps * jnp.max(jnp.abs(sizes), initial=0)
 
         def add(total, now):
             size, vector = now
@@ -132,8 +133,11 @@ def slopes(powers: int, s, operator, nodes: Nodes):
             def form(operator):
                 return size * jnp.vdot(vector, operator.linear_map()(vector), precision="highest").real
 
+            def with_its_own(total):
+                return jax.tree_util.tree_map(jnp.add, total, jax.grad(form)(operator))
+
             # One vector at a time: a product keeps an intermediate for every term of the operator.
-            return jax.tree_util.tree_map(jnp.add, total, jax.grad(form)(operator)), None
+            return jax.lax.cond(jnp.abs(size) <= least, lambda total: total, with_its_own, total), None
 
         zero = jax.tree_util.tree_map(jnp.zeros_like, operator)
         return jax.lax.scan(add, zero, (sizes, vectors))[0]
@@ -151,7 +155,10 @@ def slopes(powers: int, s, operator, nodes: Nodes):
         coefficients = jnp.moveaxis(matmul(basis, combinations), 1, 0)
         product, start = restricted(operator, nodes.probes, nodes.levels, index)
         vectors = krylov_combinations(product, start, tridiagonal, coefficients.reshape(h.size, -1))
-        return jax.vmap(pull_back)(sizes.astype(start.real.dtype), vectors.reshape(*sizes.shape, operator.dim))
+        # not `vmap`, under which a branch is no branch: the vectors that do not count would be worked on
+        return jax.lax.map(
+            lambda each: pull_back(*each), (sizes.astype(start.real.dtype), vectors.reshape(*sizes.shape, operator.dim))
+        )
 
     layout = nodes.probes.layout
     of_probes = on_every_device(over_probes(one, nodes.probes.count, operator.dim * _SIGNIFICANT, layout), layout)

@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Inexact
 from .eigen import eigh, matmul
 
 _STEPS = 2  # in one turn of the loop: after two, the vectors are back in their places and none has to be copied there
+_TOGETHER = (10, 9, 8, 7, 6, 5)  # vectors that are added to combinations in one pass: what leaves the fewest over
 _ROUNDING = 16  # a residual below this many eps of the norm of T is rounding: the space is invariant
 
 
@@ -122,18 +123,30 @@ def krylov_combinations(
         coefficients: `C`.
     """
     real = start.real.dtype
+    depth = len(tridiagonal.diagonal)
+    together = min(_TOGETHER, key=lambda size: -depth % size)
 
     def step(carry, now):
-        before, vector, total = carry
-        diagonal, norm, weights = now
-        total = total + (vector.inverse() * weights)[:, None] * vector.entries[None, :]
-        residual = _residual(product(vector.entries), before, vector, diagonal)
-        return (vector, _Scaled(residual, norm), total), None
+        before, vector = carry
+        diagonal, norm = now
+        following = _Scaled(_residual(product(vector.entries), before, vector, diagonal), norm)
+        return (vector, following), (vector.inverse(), vector.entries)
 
-    before, vector, _ = _first(start)
-    inputs = (tridiagonal.diagonal.astype(real), tridiagonal.off_diagonal.astype(real), coefficients.astype(real))
+    def several(carry, now):
+        *entries_of_t, weights = now
+        *vectors, total = carry
+        vectors, (inverses, made) = jax.lax.scan(step, tuple(vectors), tuple(entries_of_t), unroll=_STEPS)
+        # one pass over the sums for several vectors
+        total = total + matmul((inverses[:, None] * weights).T.astype(made.dtype), made)
+        return (*vectors, total), None
+
+    def in_turns(numbers):
+        padded = jnp.pad(numbers.astype(real), [(0, -depth % together)] + [(0, 0)] * (numbers.ndim - 1))
+        return padded.reshape(-1, together, *numbers.shape[1:])
+
+    inputs = tuple(map(in_turns, (tridiagonal.diagonal, tridiagonal.off_diagonal, coefficients)))
     total = jnp.zeros((coefficients.shape[1], *start.shape), start.dtype)
-    return jax.lax.scan(step, (before, vector, total), inputs, unroll=_STEPS)[0][2]
+    return jax.lax.scan(several, (*_first(start)[:2], total), inputs)[0][2]
 
 
 class _Scaled(eqx.Module):
