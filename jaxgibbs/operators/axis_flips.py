@@ -5,8 +5,8 @@ Read with an axis of two for each bit that is flipped or decides a sign, and one
 ones, and runs at the speed of memory; of flat indices and of tables of indices it makes single loads.
 
 It does so where that tensor is what the loops write. Joined to what is done with the sum, over flat indices, they would be three
-times slower, so each pass is a branch (`jax.lax.cond`), which is compiled for itself; that it is always taken is kept from the
-compiler.
+times slower on a CPU, so there each pass is a branch (`jax.lax.cond`), which is compiled for itself; that it is always taken is
+kept from the compiler.
 
 The tensor is part of the program. With more flips than `FLIPS` the time to compile would grow; what is left is gathered.
 """
@@ -20,9 +20,8 @@ import numpy as np
 from jaxtyping import Array, Inexact
 
 FLIPS = 48
-_FLIPS_PER_PASS = (
-    10  # above, flips of single bits take 1.2 s to compile instead of 0.4 s, and from 24 to 32 any take 2.7 s
-)
+# Above ten, flips of single bits take 1.2 s to compile instead of 0.4 s, and any take 2.7 s above two dozen.
+_FLIPS_PER_PASS = 10
 _SIGN_BITS = 6  # a table of signs has at most 2^6 entries
 
 
@@ -84,7 +83,8 @@ class AxisFlips:
             flips.append(AxisFlip(axes, tuple(signs), slice(first, first + len(table))))
             tables.append(table)
         self.signs = np.concatenate(tables)
-        self.passes = [flips[k : k + _FLIPS_PER_PASS] for k in range(0, len(flips), _FLIPS_PER_PASS)]
+        count = -(-len(flips) // _FLIPS_PER_PASS)
+        self.passes = [flips[len(flips) * k // count : len(flips) * (k + 1) // count] for k in range(count)]
 
     def weights(self, coefficients: Inexact[Array, " strings"]) -> Inexact[Array, " weights"]:
         """The tables of signs, times the coefficients of the strings."""
@@ -112,7 +112,10 @@ class AxisFlips:
             def never(total, vector, weights):
                 return jnp.full(self.shape, jnp.nan, vector.dtype)
 
-            total = jax.lax.cond(always, passed, never, total, vector, weights)
+            def alone(total, vector, weights, passed=passed, never=never):
+                return jax.lax.cond(always, passed, never, total, vector, weights)
+
+            total = jax.lax.platform_dependent(total, vector, weights, cpu=alone, default=passed)
         return others(vector) if total is None else total.reshape(vector.shape)
 
 
