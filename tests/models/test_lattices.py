@@ -70,6 +70,7 @@ def test_the_order_of_sites_and_bonds():
     [
         (lambda: models.Lattice(10, [(3, 12)]), r"bond \(3, 12\) must join two different sites of the 10-site lattice"),
         (lambda: models.Lattice(4, [(1, 1)]), r"bond \(1, 1\) must join two different sites"),
+        (lambda: models.Lattice(4, [(0, 1.5)]), r"bond \(0, 1.5\) must join two different sites"),
         (lambda: models.Lattice(4, [(0, 1, 2)]), r"bond \(0, 1, 2\) must join two"),
         (lambda: models.Lattice(4, {"a": [(0, 1)], "b": [(1, 0)]}), r"bond \(0, 1\) occurs twice"),
         (lambda: models.Lattice(3, [(0, 1)], [(1, 2, 0)]), "`permutations` must map the bonds to themselves"),
