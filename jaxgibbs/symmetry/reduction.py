@@ -27,6 +27,7 @@ from ._signed import Signed
 from .detection import Symmetries, Terms, static_terms
 from .total_spin import field_terms
 
+LEAST_SAVED = 2.0**32  # of `sum size^3`, a second or two: what compiling the sectors of one more observable costs
 SMALLEST_COST = 2.0**22  # `sum size^3` of the blocks; below it compiling more sizes costs more than they save
 
 
@@ -127,7 +128,7 @@ def reduction(operator: AbstractOperator) -> Reduction | None:
 
 
 def shared_reduction(operator: AbstractOperator, observables: Sequence) -> Reduction | None:
-    """By what every term of the operator and of the observables conserves; `None` where the blocks of the operator are as good.
+    """By what every term of the operator and of the observables conserves; `None` where that saves too little.
 
     Its couplings are those of the operator and then those of each observable.
     """
@@ -136,8 +137,10 @@ def shared_reduction(operator: AbstractOperator, observables: Sequence) -> Reduc
         return None
     structure = block_structure(operator)
     plain = float(operator.dim) ** 3 if structure is None else cost_of(structure)
+    if plain <= LEAST_SAVED:
+        return None
     found = reduction(Sum((operator, *observables)))
-    return found if found is not None and found.cost < plain else None
+    return found if found is not None and plain - found.cost > LEAST_SAVED else None
 
 
 @functools.lru_cache(maxsize=64)

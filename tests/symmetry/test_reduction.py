@@ -28,6 +28,7 @@ PAULI = {"1": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j
 @pytest.fixture(autouse=True)
 def _small_systems_too(monkeypatch):
     monkeypatch.setattr(module, "SMALLEST_COST", 0.0)
+    monkeypatch.setattr(module, "LEAST_SAVED", 0.0)
     monkeypatch.setattr(collection, "_LITTLE_WORK", 0.0)
 
 
