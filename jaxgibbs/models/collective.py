@@ -15,6 +15,7 @@ from jaxgibbs.operators.terms import AbstractTermSum, SparseTerms, TermSum
 
 from ._assembly import check_shape, real_couplings
 from ._spin_half import Part, spin_half_sum
+from .lattices import chain_lattice
 
 
 def lipkin_meshkov_glick(
@@ -63,7 +64,7 @@ def lipkin_meshkov_glick(
         for name, letters in (("coupling", "XX"), ("coupling_y", "YY"))
     }
     parts["field"] = (tuple(("Z", (site,), -0.5) for site in range(sites)),)
-    return spin_half_sum(sites, {name: Part(couplings[name], strings) for name, strings in parts.items()})
+    return _alike(sites, {name: Part(couplings[name], strings) for name, strings in parts.items()})
 
 
 def p_spin(
@@ -105,7 +106,12 @@ def p_spin(
     ]
     flips = [("X", (site,), -1.0) for site in range(sites)]
     parts = {"coupling": powers, "transverse_field": flips}
-    return spin_half_sum(sites, {name: Part(couplings[name], (tuple(strings),)) for name, strings in parts.items()})
+    return _alike(sites, {name: Part(couplings[name], (tuple(strings),)) for name, strings in parts.items()})
+
+
+def _alike(sites: int, parts: dict[str, Part]):
+    """Of all permutations of the sites those of a ring: they are few, and their sectors already small and real."""
+    return spin_half_sum(sites, parts, chain_lattice(sites, periodic=True).permutations if sites > 2 else ())
 
 
 def _power_of_sum(sites, order):

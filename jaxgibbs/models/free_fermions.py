@@ -38,9 +38,12 @@ def tight_binding(
         ValueError: if a bond does not join two different sites, or is given twice, or a shape does not fit.
     """
     sites = whole_number("sites", sites)
-    pairs = np.asarray(bonds, int).reshape(-1, 2)
-    if np.any((pairs < 0) | (pairs >= sites)) or np.any(pairs[:, 0] == pairs[:, 1]):
-        raise ValueError(f"`bonds` must be pairs of different sites from 0 to {sites - 1}, but one is not.")
+    given = np.asarray(bonds, float).reshape(-1, 2)
+    wrong = (given < 0) | (given >= sites) | (given != np.round(given)) | (given[:, :1] == given[:, 1:])
+    if np.any(wrong):
+        bond = given[np.argmax(np.any(wrong, axis=1))].tolist()
+        raise ValueError(f"`bonds` must be pairs of different sites from 0 to {sites - 1}, but one is {bond}.")
+    pairs = given.astype(int)
     if len(np.unique(np.sort(pairs, axis=1), axis=0)) < len(pairs):
         raise ValueError("`bonds` must hold each pair of sites once, but one is repeated; add up their hoppings.")
     angles = np.asarray(phases, float)

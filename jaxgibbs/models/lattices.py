@@ -68,12 +68,12 @@ class Lattice:
         return {frozenset((order[i], order[j])) for i, j in self.all_bonds} == pairs
 
     def _bond(self, bond) -> Bond:
-        bond = tuple(int(site) for site in bond)
-        if len(bond) != 2 or bond[0] == bond[1] or not all(0 <= site < self.sites for site in bond):
+        given = tuple(bond)
+        if len(given) != 2 or given[0] == given[1] or not all(site in range(self.sites) for site in given):
             raise ValueError(
-                f"bond {bond} must join two different sites of the {self.sites}-site lattice, numbered 0 to {self.sites - 1}."
+                f"bond {given} must join two different sites of the {self.sites}-site lattice, numbered 0 to {self.sites - 1}."
             )
-        return bond
+        return int(given[0]), int(given[1])
 
     def __hash__(self) -> int:
         return hash((self.sites, self.bonds, self.permutations))

@@ -16,7 +16,7 @@ from jaxtyping import Array, ArrayLike, Inexact
 from jaxgibbs._errors import check_hermitian
 from jaxgibbs.linalg import matmul
 
-from .local import check_permutation, embedded_coordinates, site_index, whole_number
+from .local import check_permutation, embedded_coordinates, whole_number
 from .named_terms import AbstractTerms
 from .terms import AbstractTermSum, TermSum, checked_couplings, sparse_terms
 
@@ -56,7 +56,10 @@ class LocalTerms(AbstractTerms):
     ):
         self.dims = tuple(whole_number("dims", dim) for dim in dims)
         if not self.dims or self.dim > _LARGEST_DIMENSION:
-            raise ValueError(f"`dims` must multiply to between 1 and {_LARGEST_DIMENSION}, but multiply to {self.dim}.")
+            raise ValueError(
+                f"`dims` must multiply to between 1 and {_LARGEST_DIMENSION}, the longest vector, but {len(self.dims)} sites of "
+                f"dimension up to {max(self.dims, default=0)} multiply to {self.dim}; take fewer sites, or fewer levels of each."
+            )
         groups = {
             name: [[term] if isinstance(term, tuple) else list(term) for term in given] for name, given in terms.items()
         }
@@ -126,7 +129,12 @@ class LocalTerms(AbstractTerms):
         return same
 
     def _checked(self, name, given, given_sites):
-        sites = tuple(site_index(site, len(self.dims)) for site in np.atleast_1d(given_sites))
+        sites = tuple(np.atleast_1d(given_sites).tolist())
+        if not all(site in range(len(self.dims)) for site in sites):
+            raise ValueError(
+                f"A matrix of `{name}` must act on sites between 0 and {len(self.dims) - 1}, but is given for sites {sites}."
+            )
+        sites = tuple(map(int, sites))
         matrix = np.asarray(given)
         size = math.prod(self.dims[site] for site in sites)
         if len(set(sites)) < len(sites) or matrix.shape != (size, size):

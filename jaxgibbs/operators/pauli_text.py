@@ -6,6 +6,8 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<sign>[+-])|(?P<letter>[XYZ])(?P<site>\d+)|(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?))"
 )
 
+_IMAGINARY = re.compile(r"\s*(\d*\.?\d*j\b|\([^)]*j\))")
+
 
 def parse_pauli_sum(text: str, sites: int) -> list[tuple[float, int, int]]:
     """The strings of a sum as `(weight, x, z)`, with the masks of `PauliTerms`.
@@ -25,6 +27,8 @@ def parse_pauli_sum(text: str, sites: int) -> list[tuple[float, int, int]]:
     while place < text_end:
         token = _TOKEN.match(text, place)
         if token is None:
+            if _IMAGINARY.match(text, place):
+                raise refused("has a complex coefficient, and a complex multiple of a Pauli string is not Hermitian")
             raise refused(f"has {text[place:].strip()!r} where a sign, a number or a factor such as X0 belongs")
         if token["sign"]:
             if begun:

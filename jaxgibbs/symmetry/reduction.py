@@ -8,13 +8,14 @@ that differ by a multiple of the identity in every term, such as the states of a
 import functools
 import hashlib
 import math
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgibbs.linalg.hermitian import Decomposition
-from jaxgibbs.operators import AbstractOperator, block_structure
+from jaxgibbs.operators import AbstractOperator, Sum, block_structure
 from jaxgibbs.operators.terms import LARGEST_SPARSE_DIMENSION, TermSum
 
 from ._bases import Sector, bases
@@ -26,6 +27,7 @@ from ._signed import Signed
 from .detection import Symmetries, Terms, static_terms
 from .total_spin import field_terms
 
+LEAST_SAVED = 2.0**32  # of `sum size^3`, a second or two: what compiling the sectors of one more observable costs
 SMALLEST_COST = 2.0**22  # `sum size^3` of the blocks; below it compiling more sizes costs more than they save
 
 
@@ -123,6 +125,22 @@ def reduction(operator: AbstractOperator) -> Reduction | None:
     found = _reduction(terms)
     worth = 0.7 * plain * (4 if any(t.is_complex for t in terms) else 1)
     return found if found is not None and found.cost < worth else None
+
+
+def shared_reduction(operator: AbstractOperator, observables: Sequence) -> Reduction | None:
+    """By what every term of the operator and of the observables conserves; `None` where that saves too little.
+
+    Its couplings are those of the operator and then those of each observable.
+    """
+    structured = all(isinstance(o, AbstractOperator) and o.space == operator.space for o in observables)
+    if not (observables and structured and all(static_terms(o) for o in observables)):
+        return None
+    structure = block_structure(operator)
+    plain = float(operator.dim) ** 3 if structure is None else cost_of(structure)
+    if plain <= LEAST_SAVED:
+        return None
+    found = reduction(Sum((operator, *observables)))
+    return found if found is not None and plain - found.cost > LEAST_SAVED else None
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,6 +1,7 @@
 """Lattices have the bonds and symmetries they are known for, and models on them are sums over their bonds and sites."""
 
 import functools
+import math
 from collections import Counter
 
 import jax
@@ -70,6 +71,7 @@ def test_the_order_of_sites_and_bonds():
     [
         (lambda: models.Lattice(10, [(3, 12)]), r"bond \(3, 12\) must join two different sites of the 10-site lattice"),
         (lambda: models.Lattice(4, [(1, 1)]), r"bond \(1, 1\) must join two different sites"),
+        (lambda: models.Lattice(4, [(0, 1.5)]), r"bond \(0, 1.5\) must join two different sites"),
         (lambda: models.Lattice(4, [(0, 1, 2)]), r"bond \(0, 1, 2\) must join two"),
         (lambda: models.Lattice(4, {"a": [(0, 1)], "b": [(1, 0)]}), r"bond \(0, 1\) occurs twice"),
         (lambda: models.Lattice(3, [(0, 1)], [(1, 2, 0)]), "`permutations` must map the bonds to themselves"),
@@ -235,6 +237,19 @@ def test_the_maximal_spin_is_a_sector_of_all_states(build):
     assert found.dim == sites + 1
     np.testing.assert_allclose(found.to_dense(), dicke.T @ full @ dicke, atol=1e-13)
     np.testing.assert_allclose(full @ dicke, dicke @ found.to_dense(), atol=1e-13)
+
+
+def test_collective_models_are_a_sum_over_total_spins():
+    """`ln Z` of 8 spins in the sectors of their permutations, against the levels of every total spin and how often it occurs."""
+    sites, beta = 8, 1.3
+    found = models.p_spin(sites, 0.7, 0.3, maximal_spin=False)
+    assert "8 commuting permutations" in jg.gibbs_state(found, beta).explain()
+    weights = []
+    for k in range(sites // 2 + 1):
+        x, _, z = spin_matrices(sites / 2 - k)
+        levels = np.linalg.eigvalsh(-0.7 * sites * np.linalg.matrix_power(2 * z / sites, 3) - 0.6 * x)
+        weights.append((math.comb(sites, k) - (math.comb(sites, k - 1) if k else 0)) * np.exp(-beta * levels).sum())
+    np.testing.assert_allclose(jg.log_partition(found, beta), np.log(np.sum(weights)), rtol=1e-13)
 
 
 def test_collective_models_refuse():

@@ -130,11 +130,15 @@ def test_terms_are_equal_by_content():
     [
         (lambda: LocalTerms((2, 2), {"a": [(np.eye(3), 0)]}), r"A matrix of `a` must be square of size 2"),
         (lambda: LocalTerms((2, 2), {"a": [(np.eye(4), (1, 1))]}), "on different sites, but has shape"),
-        (lambda: LocalTerms((2, 2), {"a": [(np.eye(2), 2)]}), "A site must be a whole number between 0 and 1"),
+        (
+            lambda: LocalTerms((2, 2), {"a": [(np.eye(2), 2)]}),
+            r"A matrix of `a` must act on sites between 0 and 1, but is given for sites \(2,\)",
+        ),
+        (lambda: LocalTerms((2, 2), {"a": [(np.eye(4), (0, 0.5))]}), "must act on sites between 0 and 1"),
         (lambda: LocalTerms((2,), {"a": [([[0.0, 1.0], [0.0, 0.0]], 0)]}), r"`a on sites \(0,\)` must be Hermitian"),
         (lambda: LocalTerms((), {"a": []}), "`dims` must multiply to between 1"),
         (lambda: LocalTerms((0,), {"a": []}), "`dims` must be a whole number of at least 1"),
-        (lambda: LocalTerms((2,) * 31, {"a": []}), "`dims` must multiply to between 1"),
+        (lambda: LocalTerms((2,) * 31, {"a": []}), "31 sites of dimension up to 2 .*; take fewer sites"),
         (lambda: LocalSum({"b": 1.0}, example(True)[0]), "`couplings` must have the names"),
         (
             lambda: operator_of(example(True)[2], example(True)[0]).matvec(jnp.ones(3)),

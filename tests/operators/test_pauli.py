@@ -283,6 +283,8 @@ def test_texts_that_are_sums(text, expected):
         ("--X0", "has two signs in a row"),
         ("X0 * Y1", r"has '\* Y1' where a sign, a number or a factor"),
         ("X", "has 'X' where"),
+        ("Z0 + 1j X1", "has a complex coefficient, and a complex multiple of a Pauli string is not Hermitian"),
+        ("(0.5+2j) X1", "has a complex coefficient"),
     ],
 )
 def test_texts_that_are_none(text, reason):

@@ -165,6 +165,7 @@ def test_models():
     for wrong, match in (
         (lambda: jg.models.tight_binding(3, [(0, 3)]), "pairs of different sites"),
         (lambda: jg.models.tight_binding(3, [(1, 1)]), "pairs of different sites"),
+        (lambda: jg.models.tight_binding(3, [(0, 1), (1, 0.5)]), r"but one is \[1.0, 0.5\]"),
         (lambda: jg.models.tight_binding(3, [(0, 1), (1, 0)]), "once"),
         (lambda: jg.models.tight_binding(3, [(0, 1)], [1.0, 2.0]), "must have shape"),
         (lambda: jg.models.tight_binding(3, [(0, 1)], phases=[1.0, 2.0]), "must have shape"),

@@ -28,6 +28,7 @@ PAULI = {"1": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j
 @pytest.fixture(autouse=True)
 def _small_systems_too(monkeypatch):
     monkeypatch.setattr(module, "SMALLEST_COST", 0.0)
+    monkeypatch.setattr(module, "LEAST_SAVED", 0.0)
     monkeypatch.setattr(collection, "_LITTLE_WORK", 0.0)
 
 
@@ -275,6 +276,50 @@ def test_the_matrix_is_never_built():
     assert "1024,1024" not in text
     assert "252,252" not in text  # nor the largest block of given magnetisation
     assert "decompose" in text
+
+
+OBSERVED = {
+    "magnetisation": lambda: models.heisenberg(RING, 0.0, -2.0),
+    "one bond": lambda: models.heisenberg(models.Lattice(6, [(0, 1)])),
+    "along x": lambda: models.transverse_ising(RING, 0.0, -1.0),
+    "a current": lambda: 0.7 * PauliSum({"a": 1.0, "b": 0.2}, CHIRAL),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda c: models.heisenberg(RING, c[0], c[1]),
+        lambda c: models.transverse_ising(RING, c[0], c[1]),
+    ],
+    ids=["heisenberg", "ising"],
+)
+def test_averages_in_the_sectors_that_an_observable_shares(model):
+    observables = [make() for make in OBSERVED.values()]
+
+    def answers(couplings, of):
+        hamiltonian, seen = of(model(couplings)), [of(o) for o in observables]
+        state = jg.gibbs_state(hamiltonian, 0.8)
+        covariances = state.covariance_matrix(tuple(seen[:2]))
+        return jnp.array([state.expectation(o) for o in seen]), covariances
+
+    couplings, step = jnp.array([1.1, 0.3]), jnp.array([0.3, -0.8])
+    for order in range(2):
+        function = [lambda c, of=of: answers(c, of) for of in (lambda o: o, lambda o: Dense(o.to_dense()))]
+        if order:
+            function = [lambda c, f=f: jax.jvp(f, (c,), (step,))[1] for f in function]
+        found, expected = (jax.jit(f)(couplings) for f in function)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+
+
+def test_the_matrix_is_never_built_for_an_observable_of_the_same_symmetry():
+    chain = jg.models.heisenberg_chain(10)
+    for observable in (jg.models.heisenberg_chain(10, 0.0, 1.0), chain):
+        text = str(jax.make_jaxpr(lambda h, o=observable: jg.expectation(h, 1.0, o))(chain))
+        assert "1024,1024" not in text
+        assert "252,252" not in text
 
 
 @pytest.mark.slow
