@@ -37,9 +37,9 @@ def check_secular(generator, driven: np.ndarray, strengths: np.ndarray, toleranc
     fastest = 0.0
     for number, bath in enumerate(generator.reservoirs):
         rates = np.asarray(_rate(bath, frequencies))
-        if not np.all(np.isfinite(rates)):
-            rates = np.asarray(bath.rate(frequencies))  # raises where the bath itself knows what is wrong
         used = driven[number]
+        if not np.all(np.isfinite(rates[used])):
+            bath.rate(frequencies[used])  # raises where the bath itself knows what is wrong
         _check_rates(number, rates, frequencies, used)
         if np.any(breaks_kms(rates, frequencies, np.asarray(bath.beta)) & used):
             raise ValueError(
