@@ -125,6 +125,7 @@ rate = 0.1
         (ATOM + WARM.replace("strength", "power"), "the keys allowed"),
         (ATOM + WARM.replace("[[0, 1], [1, 0]]", "[[0, 1, 0], [1, 0, 0], [0, 0, 1]]"), "must have shape (2, 2)"),
         (ATOM + WARM.replace("[[0, 1], [1, 0]]", "[[0, 1], [2, 0]]"), "Hermitian"),
+        (ATOM.replace("rows", "matrix") + WARM, "write numbers as `rows"),
         (ATOM + PUMP.replace("0.05", "-0.05"), "must be at least 0"),
         (ATOM + PUMP.replace("site = 0", "site = 1"), "must be one of the 1 sites"),
         (ATOM + PUMP.replace("raising", "sideways"), "must be one of"),
