@@ -8,6 +8,7 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxgibbs.linalg import dagger, matmul, random_phases
 from jaxgibbs.linalg.traces import jackknife
 from jaxgibbs.open_systems import AbstractGenerator, Lindbladian
+from jaxgibbs.open_systems.generator import check_generator
 
 from .modular import dephased
 from .reference import ReferenceState, reference_state, source_of
@@ -57,6 +58,7 @@ def estimated_residual(
 
     Reference: Hutchinson, Commun. Stat. Simul. Comput. 19, 433 (1990).
     """
+    check_generator(generator)
     if probes < 1:
         raise ValueError(f"`probes` must be at least 1, but is {probes}.")
     source = source_of(state, beta, hamiltonian, generator)

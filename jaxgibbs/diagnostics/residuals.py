@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxgibbs.linalg import dagger, matmul
+from jaxgibbs.open_systems.generator import check_generator
 from jaxgibbs.symmetry import Antiunitary
 
 from .modular import (
@@ -226,7 +227,8 @@ def _shaped(noise, like):
 
 
 def check_size(generator) -> None:
-    """Refuse what would need dense maps of too large a dimension."""
+    """Refuse what is no generator, and what would need dense maps of too large a dimension."""
+    check_generator(generator)
     if generator.dim > LARGEST_DIMENSION:
         raise ValueError(
             f"`generator` must have a dimension up to {LARGEST_DIMENSION} for dense maps, which have dim^4 elements, but has "

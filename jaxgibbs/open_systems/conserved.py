@@ -10,7 +10,7 @@ from jaxgibbs._errors import is_concrete
 from jaxgibbs._solution import RESULTS, Solution
 from jaxgibbs.linalg.general import eigenvalues, null_spaces
 
-from .generator import AbstractGenerator
+from .generator import AbstractGenerator, check_generator
 from .hermitian_space import as_hermitian, real_superoperator
 
 LARGEST_DENSE_DIMENSION = 32
@@ -67,6 +67,7 @@ def steady_states(generator: AbstractGenerator) -> SteadyStates:
 
     Reference: Albert & Jiang, Phys. Rev. A 89, 022118 (2014).
     """
+    check_generator(generator)
     if not is_concrete(*jax.tree_util.tree_leaves(generator)):
         raise ValueError(
             "`generator` must have values, since they decide how many steady states there are; leave the trace."

@@ -477,6 +477,9 @@ def test_what_does_not_thermalize():
     [
         (lambda: jg.detailed_balance(THERMAL, gibbs(LEVELS, 1.0), beta=1.0), "not both"),
         (lambda: jg.detailed_balance(THERMAL, gibbs(LEVELS, 1.0), hamiltonian=np.eye(3)), "must come with `beta`"),
+        (lambda: jg.detailed_balance(np.eye(3), beta=1.0), "`generator` must be a generator"),
+        (lambda: diagnostics.estimated_residual(np.eye(3), beta=1.0), "`generator` must be a generator"),
+        (lambda: diagnostics.thermalization(np.eye(3), 1.0), "`generator` must be a generator"),
         (lambda: jg.detailed_balance(THERMAL, np.eye(3)), "must have trace 1"),
         (lambda: jg.detailed_balance(THERMAL, np.diag([0.5, 0.5])), "space of the generator"),
         (lambda: jg.detailed_balance(THERMAL, np.triu(np.ones((3, 3))) / 3), "must be Hermitian"),

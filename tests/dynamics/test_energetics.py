@@ -225,6 +225,8 @@ def test_single_precision_and_batches():
         (lambda g, rho: dynamics.entropy_production(g, rho, np.diag([1.0, 0.0])), "positive definite"),
         (lambda g, rho: dynamics.entropy_rate(g, np.eye(3)), "`rho` must have shape"),
         (lambda g, rho: dynamics.heat_currents(g, rho, np.eye(3)), "`hamiltonian` must have"),
+        (lambda g, rho: dynamics.heat_currents(np.eye(2), rho), "`generator` must be a generator"),
+        (lambda g, rho: dynamics.energy(np.eye(2), rho), "`generator` must be a generator"),
         (lambda g, rho: dynamics.energy(g, np.eye(3)), "`rho` must have shape"),
         (lambda g, rho: dynamics.nonequilibrium_free_energy(np.eye(2), np.eye(3), 1.0), "`rho` must have shape"),
         (lambda g, rho: dynamics.thermodynamic_balance(g, rho, [0.0, 1.0], np.ones(2)), "`betas` must be"),
