@@ -216,7 +216,7 @@ def scatter(count: int, dtype) -> Float[Array, " count"]:
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         x = (x ^ (x >> shift)) * jnp.uint32(factor)
     x = x ^ (x >> 16)
-    return (x.astype(dtype) / 2**32 - 0.5) * 12**0.5
+    return (x.astype(dtype) / 2.0**32 - 0.5) * 12**0.5
 
 
 def _shaped(noise, like):

@@ -501,6 +501,24 @@ def test_estimates_agree_with_dense_maps_within_their_errors(weight):
     assert balanced.value < balanced.floor
 
 
+@pytest.mark.parametrize("strength", [1.0, 1e-5])
+def test_the_floor_of_an_estimate_knows_of_the_commutator_that_is_taken_off(strength):
+    """A perfect generator, weak beside its Hamiltonian."""
+    weak = jg.Lindbladian(np.diag(LEVELS), np.asarray(THERMAL.jump_operators), strength * THERMAL.rates)
+    for generator in (weak, rotated(weak)[0]):
+        found = diagnostics.estimated_residual(generator, beta=BETA)
+        assert found.value < found.floor < 1e-11 / strength
+
+
+def test_where_double_precision_is_off():
+    with jax.enable_x64(False):
+        report = jg.detailed_balance(
+            jg.Lindbladian([[1.0, 0.0], [0.0, 0.0]], [[[0, 1], [0, 0]], [[0, 0], [1, 0]]]), beta=0.0
+        )
+        assert report.residuals.dtype == jnp.float32
+        assert report.verdict == VERDICTS.balanced
+
+
 @pytest.mark.slow
 def test_estimates_reach_dimensions_without_dense_maps():
     dim, beta = 100, 0.5
