@@ -70,7 +70,9 @@ def _check_unique(solution: Solution, generator: AbstractGenerator) -> None:
         return
     count = steady_states(generator).count
     if count > 1:
-        raise RuntimeError(f"There are {count} linearly independent steady states. {RESULTS[RESULTS.not_unique]}")
+        raise RuntimeError(
+            f"There are {count} linearly independent steady states at this precision. {RESULTS[RESULTS.not_unique]}"
+        )
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -223,6 +223,8 @@ def test_single_precision_and_batches():
         (lambda g, rho: dynamics.entropy_production(g, rho, np.ones(3)), "`references` must be"),
         (lambda g, rho: dynamics.entropy_production(g, np.diag([1.5, -0.5]), 1.0), "positive semidefinite"),
         (lambda g, rho: dynamics.entropy_production(g, rho, np.diag([1.0, 0.0])), "positive definite"),
+        (lambda g, rho: dynamics.entropy_production(g, rho, np.nan), "`references` must be numbers"),
+        (lambda g, rho: dynamics.thermodynamic_balance(g, rho, [0.0, 1.0], np.nan), "`betas` must be numbers"),
         (lambda g, rho: dynamics.entropy_rate(g, np.eye(3)), "`rho` must have shape"),
         (lambda g, rho: dynamics.heat_currents(g, rho, np.eye(3)), "`hamiltonian` must have"),
         (lambda g, rho: dynamics.heat_currents(np.eye(2), rho), "`generator` must be a generator"),
