@@ -128,9 +128,10 @@ class Lindbladian(AbstractGenerator):
 def _checked_jump(number: int, jump, dim: int):
     """As an array, of NumPy where it has values now: its pattern is then read off it, also under a trace of other things."""
     if isinstance(jump, AbstractOperator):
-        jump = jump.to_dense()
-        jump = np.asarray(jump) if is_concrete(jump) else jump
-    jump = jump.toarray() if hasattr(jump, "toarray") else jump
+        matrix = jump.to_dense()
+        jump = np.asarray(matrix) if is_concrete(matrix) else matrix
+    elif hasattr(jump, "toarray"):
+        jump = jump.toarray()
     if not isinstance(jump, jax.Array):
         jump = _as_numbers(number, jump)
         jump = jump if np.issubdtype(jump.dtype, np.inexact) else jump.astype(jnp.result_type(float))
