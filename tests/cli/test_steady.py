@@ -85,6 +85,13 @@ def test_units_and_the_shipped_problem(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_the_entropy_production_is_in_the_unit_of_the_energies(tmp_path, capsys):
+    code, _ = steady(tmp_path, ATOM.replace("title", 'energy_unit = "GHz"\ntemperature_unit = "K"\ntitle') + WARM)
+    assert code == 0
+    assert "k_B GHz / hbar" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_bath_from_a_table(tmp_path):
     w = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
     rates = 0.2 * np.exp(0.25 * w)  # beta = 0.5
