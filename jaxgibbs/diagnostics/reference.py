@@ -13,7 +13,7 @@ from jaxgibbs._errors import is_concrete
 from jaxgibbs.equilibrium import GeneralizedGibbsState, GibbsState
 from jaxgibbs.equilibrium.exact import MatrixSpectrum
 from jaxgibbs.equilibrium.state import checked_beta
-from jaxgibbs.linalg import dagger, eigh, functions, matmul
+from jaxgibbs.linalg import dagger, eigh, eigvalsh, functions, matmul
 from jaxgibbs.linalg.chains import chain
 from jaxgibbs.linalg.levels import exponents
 from jaxgibbs.linalg.undefined import nan_where
@@ -114,7 +114,7 @@ def _density_matrix(state: Any) -> Array:
         tolerance = max(1e-8, 100 * float(jnp.finfo(rho.dtype).eps))
         if abs(values[1] - 1) > tolerance:
             raise ValueError(f"`state` must have trace 1, but has trace {values[1]:.9g}; divide it by its trace.")
-        lowest = float(np.linalg.eigvalsh(np.asarray(rho))[0])
+        lowest = float(eigvalsh(rho)[0])
         if lowest < -tolerance:
             raise ValueError(f"`state` must be positive semidefinite, but has an eigenvalue {lowest:.3g}.")
     return rho
