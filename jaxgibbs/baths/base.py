@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Complex, Float
 
 from jaxgibbs._errors import is_concrete, nan_unless
 
-from .quadrature import half_line, unit_interval
+from .quadrature import from_an_end, half_line
 
 Frequency = Float[Array, "*shape"]
 
@@ -70,18 +70,23 @@ def principal_value(rate, scale: Float[Array, ""], frequency: ArrayLike, landmar
     for landmark in landmarks:
         places += [frequency - landmark, frequency + landmark]
     cuts = jnp.sort(jnp.abs(jnp.stack(places, axis=-1)), axis=-1)
-    starts, widths = cuts[..., :-1, None], jnp.diff(cuts)[..., None]
-    nodes, weights = unit_interval(frequency.dtype)
-    inner = starts + jnp.where(widths > 0, widths, 1) * nodes, widths * weights
-    nodes, weights = half_line(frequency.dtype)
-    outer = cuts[..., -1:] + scale * nodes, jnp.broadcast_to(scale * weights, (*frequency.shape, weights.size))
-    u, weights = (
-        jnp.concatenate([near.reshape(*frequency.shape, -1), far], axis=-1)
-        for near, far in zip(inner, outer, strict=True)
+    # `u` by its distance to the nearest cut, from which `w - u` follows without cancellation: rates may be singular there
+    lower, upper, widths = cuts[..., :-1, None], cuts[..., 1:, None], jnp.diff(cuts)[..., None]
+    nodes, weights = from_an_end(frequency.dtype)
+    distances = jnp.where(widths > 0, widths, 1) * nodes
+    tail, tail_weights = half_line(frequency.dtype)
+    pieces = [
+        (lower, distances, widths * weights),
+        (upper, -distances, widths * weights),
+        (cuts[..., -1:, None], scale * tail, scale * tail_weights),
+    ]
+    cut, distance, weights = (
+        jnp.concatenate([part.reshape(*frequency.shape, -1) for part in parts], axis=-1)
+        for parts in zip(*(jnp.broadcast_arrays(*piece) for piece in pieces), strict=True)
     )
     w = frequency[..., None]
-    before, after = rate(jnp.stack([w - u, w + u]))  # one call, which keeps programs short
-    return jnp.sum(weights * (before - after) / (2 * jnp.pi * u), axis=-1)
+    before, after = rate(jnp.stack([(w - cut) - distance, (w + cut) + distance]))  # one call keeps programs short
+    return jnp.sum(weights * (before - after) / (2 * jnp.pi * (cut + distance)), axis=-1)
 
 
 def emission(frequency: Frequency, beta: Float[Array, ""]) -> Frequency:

@@ -69,7 +69,8 @@ class OhmicBath(AbstractBosonicBath):
         beta: inverse temperature, positive; `inf` for zero temperature (1 / energy).
         strength: dimensionless, not negative.
         cutoff: frequency, positive.
-        exponent: a Python number above 0; below 1 (sub-Ohmic) the rate at frequency 0 is infinite.
+        exponent: a Python number above 0; below 1 (sub-Ohmic) the rate at frequency 0 is infinite. Below 0.2 (0.8 in single
+            precision) integrals over frequencies lose digits.
 
     Raises:
         ValueError: if a number is out of these ranges or no real scalar (NaN under a trace).

@@ -84,6 +84,8 @@ def whole_number(table: TomlTable, key: str, least: int = 1) -> int:
 
 
 def _from_file(table: TomlTable) -> np.ndarray:
+    if isinstance(table.entries["matrix"], list):
+        raise table.complain("matrix", "must be the name of a file; write numbers as `rows = [[0, 1], [1, 0]]`")
     return read_array(table.file("matrix"), table.text("array") if "array" in table else None)
 
 

@@ -62,7 +62,8 @@ def print_steady(console: Console, problem: OpenProblem, answer: Answer) -> None
         console.print(_levels(problem, answer))
         console.print(_currents(problem, answer))
         if answer.entropy_production is not None:
-            console.print(f"entropy production: {answer.entropy_production:.6g} k_B per unit of time", highlight=False)
+            unit = f"k_B {problem.energy_unit.symbol} / hbar" if problem.energy_unit else "k_B per unit of time"
+            console.print(f"entropy production: {answer.entropy_production:.6g} {unit}", highlight=False)
         console.print(f"detailed balance: {escape(answer.explanation)}", highlight=False)
     style = "bold green" if answer.found else "bold red"
     console.print(f"steady state: [{style}]{'found' if answer.found else 'not found'}[/]. {escape(answer.meaning)}")

@@ -16,7 +16,7 @@ from .modular import form_of
 from .own_state import OwnState, own_state
 from .reference import Source, source_of
 from .residuals import Measurement, check_size, measure, root, theta_matrix
-from .verdict import VERDICTS, Judgement, conclude, judge
+from .verdict import VERDICTS, Judgement, conclude, judge, unseen_pairs
 from .weights import BKM, GNS, KMS, WEIGHTS, AbstractWeight, as_weight, names
 
 
@@ -164,9 +164,13 @@ class BalanceReport(eqx.Module):
             lines.append(
                 f"  with time reversal, Hamiltonian included: {float(reversal):.2e} (floor {float(floor):.1e})"
             )
-        if self.judgement.restricted:
-            count, dim = int(np.sum(m.reference.support)), m.reference.dim
+        count, dim, unseen = int(np.sum(m.reference.support)), m.reference.dim, unseen_pairs(m)
+        if count < dim:
             lines.append(f"  only {count} of {dim} levels carry weight that can be compared")
+        if unseen:
+            lines.append(
+                f"  {unseen} rates between levels are below rounding, and were not compared with their reverse"
+            )
         if self.own is not None and bool(self.own.unique):
             lines.extend(_about_own(self.own, verdict))
         return "\n".join(lines)
@@ -181,7 +185,7 @@ class BalanceReport(eqx.Module):
 
 def _about_own(own: OwnState, verdict) -> list[str]:
     lines = []
-    if np.isfinite(float(own.beta)):
+    if not np.isnan(float(own.beta)):
         lines = [
             f"  its stationary state, fitted by a Gibbs state of the Hamiltonian: beta = {float(own.beta):.9g}, "
             f"-ln sigma differs from beta H by {float(own.misfit):.1e} of its norm (floor {float(own.misfit_floor):.1e})"
@@ -231,6 +235,8 @@ def detailed_balance(
     References: Carlen & Maas, J. Funct. Anal. 273, 1810 (2017); Fagnola & Umanita, Rev. Math. Phys. 22, 1263 (2010).
     """
     check_size(generator)
+    if tolerance is not None and not 0 <= tolerance < np.inf:
+        raise ValueError(f"`tolerance` must be a finite number of at least 0, but is {tolerance}.")
     source = source_of(state, beta, hamiltonian, generator)
     form, reversal = form_of(generator), theta_matrix(theta, generator)
     energy = _energy(generator, source, hamiltonian)

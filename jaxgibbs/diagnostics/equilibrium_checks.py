@@ -8,6 +8,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 from jaxgibbs._errors import is_concrete
 from jaxgibbs.linalg import dagger, eigvalsh, matmul
 from jaxgibbs.open_systems import AbstractGenerator
+from jaxgibbs.open_systems.generator import check_generator
 
 from .detailed_balance import BalanceReport, detailed_balance
 from .modular import commutator, form_of, heisenberg
@@ -77,6 +78,7 @@ def thermalization(
 
     References: Spohn, Lett. Math. Phys. 2, 33 (1977); Frigerio, Commun. Math. Phys. 63, 269 (1978).
     """
+    check_generator(generator)
     if generator.dim > LARGEST_DIMENSION:
         raise ValueError(
             f"`generator` must have a dimension up to {LARGEST_DIMENSION} for its stationary states to be counted, but has "

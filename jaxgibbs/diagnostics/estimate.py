@@ -8,6 +8,7 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxgibbs.linalg import dagger, matmul, random_phases
 from jaxgibbs.linalg.traces import jackknife
 from jaxgibbs.open_systems import AbstractGenerator, Lindbladian
+from jaxgibbs.open_systems.generator import check_generator
 
 from .modular import dephased
 from .reference import ReferenceState, reference_state, source_of
@@ -57,6 +58,7 @@ def estimated_residual(
 
     Reference: Hutchinson, Commun. Stat. Simul. Comput. 19, 433 (1990).
     """
+    check_generator(generator)
     if probes < 1:
         raise ValueError(f"`probes` must be at least 1, but is {probes}.")
     source = source_of(state, beta, hamiltonian, generator)
@@ -83,12 +85,13 @@ def _estimated(generator, reference: ReferenceState, weight, probes: int, key) -
     def probe(index):
         y = random_phases(key, index, dim * dim, dtype).reshape(dim, dim) * kept
         rotating = 1j * (matmul(commuting, y) - matmul(y, commuting))
-        image = raised(turned(adjoint, lowered(y))) - rotating
-        mirrored = lowered(turned(forward, raised(y))) + rotating
-        image, mirrored = image * kept, mirrored * kept
-        return squared_norm(image - mirrored), (squared_norm(image) + squared_norm(mirrored)) / 2
+        whole = raised(turned(adjoint, lowered(y))) * kept
+        image = whole - rotating * kept
+        mirrored = (lowered(turned(forward, raised(y))) + rotating) * kept
+        size = (squared_norm(image) + squared_norm(mirrored)) / 2
+        return (squared_norm(image - mirrored), size), squared_norm(whole) / jnp.where(size > 0, size, 1)
 
-    samples = jax.lax.map(probe, jnp.arange(probes))
+    samples, shares = jax.lax.map(probe, jnp.arange(probes))
 
     def residual(means):
         return root(ratio(*means))
@@ -99,7 +102,9 @@ def _estimated(generator, reference: ReferenceState, weight, probes: int, key) -
     spread = jnp.exp(
         (jax.scipy.special.logsumexp(logs, where=kept) + jax.scipy.special.logsumexp(-logs, where=kept)) / 2
     )
-    floor = 12 * eps * jnp.where(reference.is_exact, dim, spread / dim)
+    # The commutator, which is taken off, is rounded relative to itself.
+    cancelled = jnp.sqrt(jnp.maximum(jnp.mean(shares), 1))
+    floor = 12 * eps * cancelled * jnp.where(reference.is_exact, dim, spread / dim)
     return ResidualEstimate(value, jackknife(residual, samples), floor)
 
 

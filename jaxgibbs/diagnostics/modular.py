@@ -166,8 +166,13 @@ def heisenberg(form: Jumps | Maps, basis: Matrix, is_exact: Array) -> tuple[Supe
     sandwich, decay = form.in_basis(basis, is_exact)
     dissipator = sandwich - (_left(decay, one) + _right(decay, one)) / 2
     hamiltonian = matmul(matmul(dagger(basis), form.hamiltonian), basis)
-    rounding = jnp.where(is_exact, 0, 8 * basis.shape[-1] * jnp.finfo(basis.dtype).eps)
-    return sandwich, dissipator, without_rounding(hamiltonian, rounding * jnp.max(jnp.abs(hamiltonian)))
+    return sandwich, dissipator, cleaned(hamiltonian, is_exact)
+
+
+def cleaned(hamiltonian: Matrix, is_exact: Array) -> Matrix:
+    """A Hamiltonian that was turned into a basis, its rounding made zero."""
+    rounding = jnp.where(is_exact, 0, 8 * hamiltonian.shape[-1] * jnp.finfo(hamiltonian.dtype).eps)
+    return without_rounding(hamiltonian, rounding * jnp.max(jnp.abs(hamiltonian)))
 
 
 def commutator(hamiltonian: Matrix, one: Matrix) -> Super:

@@ -13,7 +13,7 @@ from jaxgibbs._errors import is_concrete
 from jaxgibbs.equilibrium import GeneralizedGibbsState, GibbsState
 from jaxgibbs.equilibrium.exact import MatrixSpectrum
 from jaxgibbs.equilibrium.state import checked_beta
-from jaxgibbs.linalg import dagger, eigh, functions, matmul
+from jaxgibbs.linalg import dagger, eigh, eigvalsh, functions, matmul
 from jaxgibbs.linalg.chains import chain
 from jaxgibbs.linalg.levels import exponents
 from jaxgibbs.linalg.undefined import nan_where
@@ -22,7 +22,10 @@ from jaxgibbs.operators.dense import checked_matrix, hermitian_or_nan
 
 
 class Source(eqx.Module):
-    """What a reference state is made from: `(H, beta)`, or a density matrix."""
+    """What a reference state is made from: `(H, beta)`, or a density matrix.
+
+    `noise` is the absolute rounding of a density matrix that was computed; 0 where its diagonal is known to a few eps of itself.
+    """
 
     matrix: Complex[Array, "dim dim"]
     beta: Float[Array, ""] | None
@@ -111,6 +114,9 @@ def _density_matrix(state: Any) -> Array:
         tolerance = max(1e-8, 100 * float(jnp.finfo(rho.dtype).eps))
         if abs(values[1] - 1) > tolerance:
             raise ValueError(f"`state` must have trace 1, but has trace {values[1]:.9g}; divide it by its trace.")
+        lowest = float(eigvalsh(rho)[0])
+        if lowest < -tolerance:
+            raise ValueError(f"`state` must be positive semidefinite, but has an eigenvalue {lowest:.3g}.")
     return rho
 
 
@@ -133,13 +139,13 @@ def reference_state(source: Source) -> ReferenceState:
     else:
         top = jnp.max(values)
         off_scale = 4 * eps * top if source.noise is None else source.noise
-        least = jnp.where(
-            is_exact & (source.noise is None), jnp.exp(lowest_log_population(values.dtype)) * top, 16 * off_scale
-        )
+        exact = is_exact & (source.noise is None or source.noise == 0)
+        least = jnp.where(exact, jnp.exp(lowest_log_population(values.dtype)) * top, 16 * off_scale)
         numbers = jnp.maximum(values, least)
         nodes = jnp.where(values > least, jnp.log(numbers / top), 2 * lowest_log_population(values.dtype))
         exponent = chain(functions.LOGARITHM, (0,), inside, numbers, one)
-        level_noise = jnp.where(is_exact & (source.noise is None), eps, off_scale / numbers)
+        relative = eps if source.noise is None else 4 * eps * values.shape[-1]
+        level_noise = jnp.where(exact, relative, off_scale / numbers)
         undefined = jnp.zeros((), bool)
     lowest = lowest_log_population(values.dtype)
     support = nodes >= lowest
@@ -147,7 +153,7 @@ def reference_state(source: Source) -> ReferenceState:
     gaps = jnp.abs(numbers[:, None] - numbers[None, :])
     # A rotation by noise / gap; levels closer than the noise mix freely, and nothing depends on how.
     basis_noise = jnp.where(is_exact, 0, off_scale * gaps / (gaps**2 + off_scale**2 + jnp.finfo(values.dtype).tiny))
-    exponent = _smooth_unless(exponent, undefined | ~jnp.all(support))
+    exponent = smooth_unless(exponent, undefined | ~jnp.all(support))
     exponent = exponent - jax.lax.stop_gradient(exponent) + jnp.diag(nodes).astype(exponent.dtype)
     constants = jax.lax.stop_gradient((nodes, vectors, support, level_noise, basis_noise, is_exact))
     nodes, vectors, support, level_noise, basis_noise, is_exact = constants
@@ -177,15 +183,15 @@ def _finite_jvp(primals, tangents):
 
 
 @jax.custom_jvp
-def _smooth_unless(value, undefined):
+def smooth_unless(value, undefined):
     """`value`, with derivatives that are NaN where `undefined`: the state is on the boundary of what states can be."""
     return value
 
 
-@_smooth_unless.defjvp
+@smooth_unless.defjvp
 def _smooth_unless_jvp(primals, tangents):
     value, undefined = primals
-    return _smooth_unless(value, undefined), tangents[0] * jnp.where(undefined, jnp.nan, 1)
+    return smooth_unless(value, undefined), tangents[0] * jnp.where(undefined, jnp.nan, 1)
 
 
 @jax.custom_jvp

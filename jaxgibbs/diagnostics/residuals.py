@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxgibbs.linalg import dagger, matmul
+from jaxgibbs.open_systems.generator import check_generator
 from jaxgibbs.symmetry import Antiunitary
 
 from .modular import (
@@ -215,7 +216,7 @@ def scatter(count: int, dtype) -> Float[Array, " count"]:
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         x = (x ^ (x >> shift)) * jnp.uint32(factor)
     x = x ^ (x >> 16)
-    return (x.astype(dtype) / 2**32 - 0.5) * 12**0.5
+    return (x.astype(dtype) / 2.0**32 - 0.5) * 12**0.5
 
 
 def _shaped(noise, like):
@@ -226,7 +227,8 @@ def _shaped(noise, like):
 
 
 def check_size(generator) -> None:
-    """Refuse what would need dense maps of too large a dimension."""
+    """Refuse what is no generator, and what would need dense maps of too large a dimension."""
+    check_generator(generator)
     if generator.dim > LARGEST_DIMENSION:
         raise ValueError(
             f"`generator` must have a dimension up to {LARGEST_DIMENSION} for dense maps, which have dim^4 elements, but has "

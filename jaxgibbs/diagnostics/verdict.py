@@ -70,7 +70,8 @@ def judge(measurement: Measurement, tolerance: float | None) -> Judgement:
     excess = unequal_rates(measurement)
     violated = residual > max(tolerance, floor) or moving or excess > tolerance
     unknown = not np.isfinite(residual) or not np.isfinite(floor) or floor > np.sqrt(np.finfo(dtype).eps)
-    restricted = not bool(np.all(measurement.reference.support))
+    unknown = unknown or max(residual, float(measurement.stationarity)) > tolerance  # and yet below its floor
+    restricted = not bool(np.all(measurement.reference.support)) or unseen_pairs(measurement) > 0
     return Judgement(violated, unknown and not violated, restricted, excess, tolerance)
 
 
@@ -87,6 +88,17 @@ def unequal_rates(measurement: Measurement) -> float:
     excess = excess - uncertain[:, None] - uncertain[None, :]
     pairs = kept[:, None] & kept[None, :] & ~np.eye(len(rates), dtype=bool) & (certain > 0)
     return float(np.max(excess, where=pairs, initial=0.0))
+
+
+def unseen_pairs(measurement: Measurement) -> int:
+    """How many rates between levels with weight are rounding, though their reverse is not: nothing can be said of their ratio."""
+    rates, noise = np.asarray(measurement.rates), np.asarray(measurement.rate_noise)
+    logs, kept = np.asarray(measurement.reference.log_populations), np.asarray(measurement.reference.support)
+    certain = np.maximum(rates - noise, 0)
+    with np.errstate(over="ignore"):
+        expected = certain * np.exp(logs[None, :] - logs[:, None])
+    pairs = kept[:, None] & kept[None, :] & ~np.eye(len(rates), dtype=bool)
+    return int(np.sum(pairs & (certain > 0) & (expected < noise.T)))
 
 
 def conclude(against: Judgement, own: OwnState | None, tolerance: float | None, *, named: bool) -> VERDICTS:
@@ -107,4 +119,8 @@ def conclude(against: Judgement, own: OwnState | None, tolerance: float | None, 
     if alone.violated:
         return VERDICTS.driven
     same = float(own.misfit) <= max(np.sqrt(np.finfo(own.misfit.dtype).eps), float(own.misfit_floor))
+    if same and np.isinf(float(own.beta)):
+        return VERDICTS.other_temperature
+    if alone.restricted:  # what the other levels do is not known
+        return VERDICTS.violated
     return VERDICTS.other_temperature if same and np.isfinite(float(own.beta)) else VERDICTS.other_hamiltonian

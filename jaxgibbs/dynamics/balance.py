@@ -17,7 +17,7 @@ from jaxgibbs.operators import AbstractOperator
 from jaxgibbs.operators.base import inexact
 
 from .currents import energy, heat_currents, work_current
-from .entropy_production import entropy_production
+from .entropy_production import check_references, entropy_production
 from .evolve import Generator, checked_times, evolve, generator_at
 from .methods import AbstractEvolution
 
@@ -111,6 +111,7 @@ def thermodynamic_balance(
             f"`betas` must be a scalar or one inverse temperature for each of the {len(now.baths)} baths, "
             f"but have shape {betas.shape}."
         )
+    check_references("betas", betas)
     constant = isinstance(generator, AbstractGenerator) and not _is_function(hamiltonian)
     generator = now.prepared() if isinstance(generator, AbstractGenerator) else generator
     fine, weights = _quadrature(times, nodes)

@@ -27,7 +27,8 @@ def energy(generator: AbstractGenerator, rho: ArrayLike, hamiltonian: Any = None
         rho: the state, shape `(dim, dim)`.
         hamiltonian: an operator or a Hermitian matrix, what is counted as energy instead.
     """
-    return real_trace(energy_operator(generator, hamiltonian), checked_initial(rho, generator))
+    state = checked_initial(rho, generator)
+    return real_trace(energy_operator(generator, hamiltonian), state)
 
 
 def heat_currents(generator: AbstractGenerator, rho: ArrayLike, hamiltonian: Any = None) -> Float[Array, " baths"]:

@@ -4,8 +4,10 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
+from jaxgibbs._errors import is_concrete
 from jaxgibbs.information.entropies import entropy_flow
 from jaxgibbs.information.states import checked_state, real_trace
 from jaxgibbs.linalg import log
@@ -55,7 +57,7 @@ def entropy_production(
         hamiltonian: what counts as energy, with inverse temperatures; that of the generator if not given.
 
     Raises:
-        ValueError: if `rho` is not a state, or there are not as many references as baths.
+        ValueError: if `rho` is not a state, a reference is NaN, or there are not as many as baths.
 
     Reference: Spohn, J. Math. Phys. 19, 1227 (1978), eq. 2.7.
     """
@@ -68,6 +70,7 @@ def entropy_production(
             f"`references` must be a scalar, one inverse temperature for each of the {count} baths, or states of shape "
             f"{(dim, dim)} or {(count, dim, dim)}, but have shape {references.shape}."
         )
+    check_references("references", references)
     state = checked_state("rho", rho)
     flows = _flows(generator, state)
     if references.ndim <= 1:
@@ -76,6 +79,12 @@ def entropy_production(
     return flows + jnp.stack(
         [_against(generator.dissipator(rho, bath), states[k]) for k, bath in enumerate(generator.baths)]
     )
+
+
+def check_references(name: str, values) -> None:
+    """Raise `ValueError` if a concrete one is NaN; inverse temperatures may be infinite."""
+    if is_concrete(values) and np.any(np.isnan(np.asarray(values))):
+        raise ValueError(f"`{name}` must be numbers, but there is a NaN among them.")
 
 
 @eqx.filter_jit

@@ -14,6 +14,7 @@ from jaxgibbs._solution import RESULTS, Solution, conclude
 from jaxgibbs.equilibrium import Auto
 from jaxgibbs.linalg import eigvalsh
 from jaxgibbs.open_systems import AbstractGenerator
+from jaxgibbs.open_systems.generator import check_generator
 from jaxgibbs.operators.base import inexact
 from jaxgibbs.operators.dense import hermitian_or_nan
 
@@ -101,6 +102,7 @@ def checked_times(times) -> Float[Array, " times"]:
 
 def checked_initial(rho, generator: AbstractGenerator) -> Complex[Array, "dim dim"]:
     """A Hermitian matrix of the space of the generator, in the dtype of the states."""
+    check_generator(generator)
     rho = inexact(rho)
     if rho.shape != (generator.dim, generator.dim):
         raise ValueError(

@@ -104,14 +104,17 @@ def lu_solve(
     return (_solve_transposed if transposed else _solve)(factors, right_hand_side)
 
 
-def null_spaces(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal bases, as columns, of `A x = 0` and of `y^T A = 0`, for a real matrix that has values.
+def null_spaces(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Orthonormal bases, as columns, of `A x = 0` and of `y^T A = 0`, for a real matrix that has values, and their rounding.
 
-    Singular values below `1e3 eps` times the largest count as zero.
+    Singular values below `1e3 eps` times the largest count as zero. The rounding is an angle: eps over the smallest other one,
+    relative to the largest.
     """
     left, values, right = np.linalg.svd(matrix)
-    zero = values <= 1e3 * np.finfo(matrix.dtype).eps * values[0]
-    return right[zero].T, left[:, zero]
+    eps = float(np.finfo(matrix.dtype).eps)
+    zero = values <= 1e3 * eps * values[0]
+    smallest = float(np.min(values, where=~zero, initial=values[0]))
+    return right[zero].T, left[:, zero], eps * float(values[0]) / smallest if smallest > 0 else eps
 
 
 def eigenvalues(matrix: np.ndarray) -> np.ndarray:

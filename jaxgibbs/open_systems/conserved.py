@@ -10,7 +10,7 @@ from jaxgibbs._errors import is_concrete
 from jaxgibbs._solution import RESULTS, Solution
 from jaxgibbs.linalg.general import eigenvalues, null_spaces
 
-from .generator import AbstractGenerator
+from .generator import AbstractGenerator, check_generator
 from .hermitian_space import as_hermitian, real_superoperator
 
 LARGEST_DENSE_DIMENSION = 32
@@ -24,11 +24,13 @@ class SteadyStates(eqx.Module):
         conserved: Hermitian `J_k` with `L^+(J_k) = 0` and `Tr(J_k R_l) = 1` for `k = l`, else 0; they span the quantities whose
             expectation no dynamics changes.
         frequencies: of the coherences that oscillate for ever, positive, ascending; empty if the dynamics settles.
+        rounding: the angle by which rounding may turn the spaces of both, large where a mode is slow.
     """
 
     basis: Complex[Array, "count dim dim"]
     conserved: Complex[Array, "count dim dim"]
     frequencies: Float[Array, " modes"]
+    rounding: Float[Array, ""]
 
     @property
     def count(self) -> int:
@@ -38,7 +40,7 @@ class SteadyStates(eqx.Module):
     def from_state(self, rho: Complex[Array, "dim dim"]) -> Solution:
         """What the dynamics from `rho` leads to, `sum_k R_k Tr(J_k rho)`; the average over time where coherences oscillate.
 
-        The `result` is then `oscillating`, and `stats["frequencies"]` holds their frequencies. `error` is the rounding.
+        The `result` is then `oscillating`, and `stats["frequencies"]` holds their frequencies. `error` is what rounding may do.
 
         Raises:
             ValueError: if `rho` has another shape.
@@ -49,7 +51,7 @@ class SteadyStates(eqx.Module):
         weights = jnp.einsum("kij,ji->k", self.conserved, rho, precision="highest").real
         value = jnp.einsum("k,kij->ij", weights, self.basis, precision="highest")
         norms = jnp.linalg.norm(self.basis, axis=(1, 2)) * jnp.linalg.norm(self.conserved, axis=(1, 2))
-        error = jnp.finfo(rho.dtype).eps * jnp.sum(norms) * jnp.linalg.norm(rho)
+        error = self.rounding * jnp.sum(norms) * jnp.linalg.norm(rho)
         result = RESULTS.oscillating if self.frequencies.size else RESULTS.optimal
         return Solution(value, error, result, {"weights": weights, "frequencies": self.frequencies})
 
@@ -67,6 +69,7 @@ def steady_states(generator: AbstractGenerator) -> SteadyStates:
 
     Reference: Albert & Jiang, Phys. Rev. A 89, 022118 (2014).
     """
+    check_generator(generator)
     if not is_concrete(*jax.tree_util.tree_leaves(generator)):
         raise ValueError(
             "`generator` must have values, since they decide how many steady states there are; leave the trace."
@@ -77,7 +80,7 @@ def steady_states(generator: AbstractGenerator) -> SteadyStates:
             "by its symmetries, or use `Relaxation()` for the limit from one state."
         )
     matrix = np.asarray(real_superoperator(generator))
-    right, left = null_spaces(matrix)
+    right, left, rounding = null_spaces(matrix)
     right = np.linalg.solve((left.T @ right).T, right.T).T
     found = eigenvalues(matrix)
     tolerance = 1e4 * np.finfo(matrix.dtype).eps * np.linalg.norm(matrix, 2)
@@ -89,4 +92,5 @@ def steady_states(generator: AbstractGenerator) -> SteadyStates:
         hermitian(jnp.asarray(right.T.reshape(shape))),
         hermitian(jnp.asarray(left.T.reshape(shape))),
         jnp.asarray(peripheral),
+        jnp.asarray(rounding, matrix.dtype),
     )

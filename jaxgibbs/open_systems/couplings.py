@@ -17,7 +17,7 @@ def coupling_matrices(operators: Sequence[Any], dim: int) -> Inexact[Array, "cou
     Raises:
         ValueError: if there are none, or one is not Hermitian or not of shape `(dim, dim)`.
     """
-    if not operators:
+    if len(operators) == 0:
         raise ValueError(
             "`couplings` must have at least one operator, but is empty; for none use `Lindbladian(hamiltonian, [])`."
         )

@@ -130,8 +130,8 @@ def davies(
 
     Valid where rates are small beside differences of Bohr frequencies; those within `tolerance` make one collective jump.
     Derivatives are at fixed clustering, NaN where a perturbation would split a cluster (reverse mode sees this to second
-    order; see `eigenbasis`): make couplings the leaves of an operator, or use `chen_kastoryano_gilyen`. The local generator of
-    weakly coupled parts is `davies(free_part, ...) + Lindbladian(rest, [])`.
+    order, `jax.hessian` rather than `jacrev(jacfwd(...))`; see `eigenbasis`): make couplings the leaves of an operator, or use
+    `chen_kastoryano_gilyen`. The local generator of weakly coupled parts is `davies(free_part, ...) + Lindbladian(rest, [])`.
 
     Args:
         hamiltonian: an operator or a Hermitian matrix (hbar = 1).

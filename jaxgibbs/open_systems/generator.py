@@ -171,6 +171,12 @@ class AbstractGenerator(eqx.Module):
         return matrix.astype(jnp.result_type(matrix.dtype, self.dtype))
 
 
+def check_generator(generator) -> None:
+    """Raise `ValueError` unless `generator` is one."""
+    if not isinstance(generator, AbstractGenerator):
+        raise ValueError(f"`generator` must be a generator such as `Lindbladian`, but is `{type(generator).__name__}`.")
+
+
 def check_label(bath: Hashable | None, baths: tuple[Hashable, ...]) -> None:
     """Raise `ValueError` unless `bath` is `None` or one of `baths`."""
     if bath is not None and bath not in baths:

@@ -25,7 +25,7 @@ class Lindbladian(AbstractGenerator):
 
     Args:
         hamiltonian: an operator or a Hermitian matrix of shape `(dim, dim)`, in units of frequency (hbar = 1).
-        jump_operators: matrices of shape `(dim, dim)`, arrays or scipy.sparse; none are needed (a closed system).
+        jump_operators: matrices of shape `(dim, dim)`, arrays or scipy.sparse, or operators; none are needed (a closed system).
         rates: one a jump operator, not negative, shape `(count,)`; all 1 if not given.
         baths: a label for each jump operator, say which bath drives it, to keep their currents apart; all `0` if not given.
 
@@ -127,9 +127,13 @@ class Lindbladian(AbstractGenerator):
 
 def _checked_jump(number: int, jump, dim: int):
     """As an array, of NumPy where it has values now: its pattern is then read off it, also under a trace of other things."""
-    jump = jump.toarray() if hasattr(jump, "toarray") else jump
+    if isinstance(jump, AbstractOperator):
+        matrix = jump.to_dense()
+        jump = np.asarray(matrix) if is_concrete(matrix) else matrix
+    elif hasattr(jump, "toarray"):
+        jump = jump.toarray()
     if not isinstance(jump, jax.Array):
-        jump = np.asarray(jump)
+        jump = _as_numbers(number, jump)
         jump = jump if np.issubdtype(jump.dtype, np.inexact) else jump.astype(jnp.result_type(float))
     if jump.shape != (dim, dim):
         raise ValueError(
@@ -138,6 +142,17 @@ def _checked_jump(number: int, jump, dim: int):
         )
     check_finite(f"jump_operators[{number}]", jump)
     return jump if isinstance(jump, np.ndarray) else inexact(jump)
+
+
+def _as_numbers(number: int, jump) -> np.ndarray:
+    try:
+        array = np.asarray(jump)
+        return array if np.issubdtype(array.dtype, np.number) else array.astype(float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Jump operator {number} must be a matrix of numbers or an operator of `jaxgibbs.operators`, but is a "
+            f"`{type(jump).__name__}`; for one of QuTiP use `jaxgibbs.interop.from_qutip`."
+        ) from error
 
 
 def _checked_rates(rates, count: int, real) -> Array:

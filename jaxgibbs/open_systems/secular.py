@@ -37,16 +37,17 @@ def check_secular(generator, driven: np.ndarray, strengths: np.ndarray, toleranc
     fastest = 0.0
     for number, bath in enumerate(generator.reservoirs):
         rates = np.asarray(_rate(bath, frequencies))
-        if not np.all(np.isfinite(rates)):
-            rates = np.asarray(bath.rate(frequencies))  # raises where the bath itself knows what is wrong
         used = driven[number]
+        if not np.all(np.isfinite(rates[used])):
+            bath.rate(frequencies[used])  # raises where the bath itself knows what is wrong
         _check_rates(number, rates, frequencies, used)
-        if np.any(breaks_kms(rates, frequencies, np.asarray(bath.beta)) & used):
+        rates = np.where(used, rates, 0)  # others may be infinite, or have no value
+        if np.any(breaks_kms(rates, frequencies, np.asarray(bath.beta))):
             raise ValueError(
                 f"The bath of coupling {number} must obey the KMS condition `rate(-w) = exp(-beta w) rate(w)`, but does not at "
                 "the Bohr frequencies of the Hamiltonian; rates that are not thermal are for `Lindbladian`."
             )
-        fastest = max(fastest, float(np.max(np.where(used, rates * strengths[number], 0))))
+        fastest = max(fastest, float(np.max(rates * strengths[number])))
     _warn_of_width(levels, clusters, np.any(driven, axis=0), tolerance)
     closest = min((_closest(clusters, frequencies, used) for used in driven), default=np.inf)
     if closest < fastest:

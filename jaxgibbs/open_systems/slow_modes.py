@@ -15,7 +15,7 @@ from jaxgibbs.linalg.general import eig
 from jaxgibbs.linalg.undefined import nan_where, one_without_slope
 
 from .conserved import LARGEST_DENSE_DIMENSION
-from .generator import AbstractGenerator
+from .generator import AbstractGenerator, check_generator
 from .hermitian_space import as_hermitian, as_real, real_map, real_superoperator
 from .no_jump import scales
 from .steady_methods import Dense, Krylov, choose, random_state, uniform
@@ -63,6 +63,7 @@ def slow_modes(generator: AbstractGenerator, count: int = 1, *, method: Dense | 
     Raises:
         ValueError: if `count` is out of range, or `method` is none of these.
     """
+    check_generator(generator)
     if isinstance(method, Auto):
         method = Dense() if isinstance(choose(method, generator), Dense) else Arnoldi()
     if not isinstance(method, Dense | Arnoldi):
@@ -81,6 +82,9 @@ def spectral_gap(generator: AbstractGenerator, *, method: Dense | Arnoldi | Auto
     Raises:
         ValueError: if `method` is none of `slow_modes`, or the generator acts on one state alone.
     """
+    check_generator(generator)
+    if generator.dim == 1:
+        raise ValueError("`generator` must act on two states or more to have a gap, but acts on one.")
     found = slow_modes(generator, 1 if isinstance(method, Dense) else min(4, generator.dim**2 - 1), method=method)
     return -jnp.max(found.eigenvalues.real)
 
@@ -101,6 +105,7 @@ def mixing_time(generator: AbstractGenerator, initial: ArrayLike, accuracy: Arra
     Raises:
         ValueError: if the dimension is larger, `initial` has another shape, or `accuracy` is not positive.
     """
+    check_generator(generator)
     if generator.dim > LARGEST_DENSE_DIMENSION:
         raise ValueError(
             f"`generator` must have a dimension of at most {LARGEST_DENSE_DIMENSION} here, but has {generator.dim}; `spectral_gap` "

@@ -14,7 +14,7 @@ from jaxgibbs.equilibrium import Auto
 from jaxgibbs.linalg import eigvalsh
 
 from .conserved import LARGEST_DENSE_DIMENSION, steady_states
-from .generator import AbstractGenerator
+from .generator import AbstractGenerator, check_generator
 from .hermitian_space import as_hermitian, as_real, real_map
 from .no_jump import scales
 from .steady_methods import AbstractSteadyMethod, choose, uniform
@@ -54,8 +54,7 @@ def steady_state(
         [[0. 0.]
          [0. 1.]]
     """
-    if not isinstance(generator, AbstractGenerator):
-        raise ValueError(f"`generator` must be a generator such as `Lindbladian`, but is `{type(generator).__name__}`.")
+    check_generator(generator)
     chosen = choose(method, generator)
     start = None if guess is None else _checked_guess(guess, generator)
     generator = generator.prepared()
@@ -71,7 +70,9 @@ def _check_unique(solution: Solution, generator: AbstractGenerator) -> None:
         return
     count = steady_states(generator).count
     if count > 1:
-        raise RuntimeError(f"There are {count} linearly independent steady states. {RESULTS[RESULTS.not_unique]}")
+        raise RuntimeError(
+            f"There are {count} linearly independent steady states at this precision. {RESULTS[RESULTS.not_unique]}"
+        )
 
 
 @functools.partial(jax.jit, static_argnums=0)

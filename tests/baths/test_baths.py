@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import jaxgibbs as jg
 from jaxgibbs.baths import (
     DrudeLorentzBath,
     FermionicBath,
@@ -139,6 +140,27 @@ def test_cut_off_powers_have_correlations_that_are_zeta_functions(exponent, stre
 
         expected = np.array([complex(reference(t)) for t in times])
     np.testing.assert_allclose(bath.correlation(times), expected, rtol=2e-13)
+
+
+@pytest.mark.parametrize("exponent", [0.2, 0.5])
+def test_a_sub_ohmic_bath_loses_no_digits_where_its_rates_are_singular(exponent):
+    """`x^(s - 1)` at frequency 0: energies by a gamma function, correlations by zeta functions, shifts by incomplete gammas."""
+    strength, cutoff, beta = 0.1, 5.0, 1.3
+    bath = OhmicBath(beta, strength, cutoff, exponent=exponent)
+    s, factor = mpmath.mpf(exponent), strength * cutoff / mpmath.pi
+    np.testing.assert_allclose(bath.reorganisation_energy(), float(factor * mpmath.gamma(s)), rtol=1e-12)
+    for t in (0.0, 0.3, 7.0):
+        near, far = (mpmath.zeta(s + 1, z) for z in (mpmath.mpc(0.2, t) / beta, 1 + mpmath.mpc(0.2, -t) / beta))
+        expected = factor * cutoff**-s * mpmath.gamma(s + 1) * (near + far) / mpmath.mpf(beta) ** (s + 1)
+        np.testing.assert_allclose(complex(bath.correlation(t)), complex(expected), rtol=1e-12)
+    cold = OhmicBath(np.inf, strength, cutoff, exponent=exponent)
+    for w in (-2.0, 0.3, 2.0):  # P int x^s e^-x / (a - x) dx, the real part of a value beside the cut
+        a = mpmath.mpc(w / cutoff, 1e-40)
+        integral = -mpmath.gamma(s + 1) * (-a) ** s * mpmath.exp(-a) * mpmath.gammainc(-s, -a)
+        np.testing.assert_allclose(cold.lamb_shift(w), float((factor * integral).real), rtol=1e-11)
+    warm = jg.davies(np.diag([0.0, 2.0]), [(np.array([[0.0, 1.0], [1.0, 0.0]]), bath)])
+    shifts = np.diag(warm.hamiltonian_matrix()).real - np.array([0.0, 2.0])
+    np.testing.assert_allclose(shifts, [bath.lamb_shift(-2.0), bath.lamb_shift(2.0)], rtol=1e-12)
 
 
 @pytest.mark.parametrize("damping", [0.1, 3.6, 5.0, 6.1])

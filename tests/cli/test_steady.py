@@ -85,6 +85,13 @@ def test_units_and_the_shipped_problem(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_the_entropy_production_is_in_the_unit_of_the_energies(tmp_path, capsys):
+    code, _ = steady(tmp_path, ATOM.replace("title", 'energy_unit = "GHz"\ntemperature_unit = "K"\ntitle') + WARM)
+    assert code == 0
+    assert "k_B GHz / hbar" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_bath_from_a_table(tmp_path):
     w = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
     rates = 0.2 * np.exp(0.25 * w)  # beta = 0.5
@@ -125,6 +132,7 @@ rate = 0.1
         (ATOM + WARM.replace("strength", "power"), "the keys allowed"),
         (ATOM + WARM.replace("[[0, 1], [1, 0]]", "[[0, 1, 0], [1, 0, 0], [0, 0, 1]]"), "must have shape (2, 2)"),
         (ATOM + WARM.replace("[[0, 1], [1, 0]]", "[[0, 1], [2, 0]]"), "Hermitian"),
+        (ATOM.replace("rows", "matrix") + WARM, "write numbers as `rows"),
         (ATOM + PUMP.replace("0.05", "-0.05"), "must be at least 0"),
         (ATOM + PUMP.replace("site = 0", "site = 1"), "must be one of the 1 sites"),
         (ATOM + PUMP.replace("raising", "sideways"), "must be one of"),

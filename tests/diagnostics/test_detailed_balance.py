@@ -205,6 +205,64 @@ def test_a_violation_of_rare_processes_is_seen_in_their_rates():
     assert report.judgement.violated
 
 
+def test_a_residual_above_the_tolerance_and_below_its_floor_is_undecidable():
+    generator, _ = rotated(THERMAL)
+    report = jg.detailed_balance(generator, beta=BETA, tolerance=1e-18)
+    assert 1e-18 < report.kms_residual < report.floors[2] < 1e-13
+    assert report.verdict == VERDICTS.undecidable
+
+
+def test_rates_below_rounding_are_not_called_balanced():
+    """A rate up that is wrong by half, but in a map known to eps of its largest element: nobody can tell."""
+    beta = 60.0
+    generator = davies(LEVELS, COUPLING, beta)
+    number = int(np.argmax(np.abs(np.asarray(generator.jump_operators)[:, 2, 0])))
+    wrong, _ = rotated(with_rate(generator, number, 1.5))
+    report = jg.detailed_balance(AsMap(wrong), beta=beta, tolerance=1.0)
+    assert not report.judgement.violated
+    assert report.judgement.restricted
+    assert "were not compared" in report.explain()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("delta", [0.0, 1e-3])
+def test_the_own_state_of_populations_alone_is_known_at_any_temperature(turned, delta):
+    """At a width of 40 the highest population is 1e-18 of the lowest: its cycle is seen, and that there is none."""
+    beta = 40.0 / np.ptp(LEVELS)
+    generator = davies(LEVELS, COUPLING, beta)
+    number = int(np.argmax(np.abs(np.asarray(generator.jump_operators)[:, 0, 1])))
+    generator = with_rate(generator, number, 1 + delta)
+    generator = rotated(generator)[0] if turned else generator
+    expected = VERDICTS.driven if delta else VERDICTS.balanced
+    own = jg.detailed_balance(generator)
+    assert own.verdict == expected
+    assert jg.detailed_balance(generator, beta=beta).verdict == expected
+    if not delta:
+        np.testing.assert_allclose(own.own.populations, np.diag(gibbs(LEVELS, beta)), rtol=1e-11)
+        assert own.own.beta == pytest.approx(beta, rel=1e-11)
+        assert jg.detailed_balance(generator, beta=1.1 * beta).verdict == VERDICTS.other_temperature
+
+
+@pytest.mark.slow
+def test_numbers_of_the_own_state_have_derivatives_where_populations_decouple():
+    """In a rate, and in a coupling that makes coherences; against differences."""
+    jumps, mixing = np.asarray(THERMAL.jump_operators), np.cos(np.arange(9.0)).reshape(3, 3)
+    mixing = jg.operators.Dense((mixing + mixing.T) * (1 - np.eye(3)))
+
+    @jax.jit
+    def value(x):
+        rates = THERMAL.rates * (1 + x[0] * jnp.eye(len(THERMAL.rates))[1])
+        generator = jg.Lindbladian(jg.operators.Dense(np.diag(LEVELS)) + x[1] * mixing, jumps, rates)
+        state = jg.detailed_balance(generator).own.density_matrix
+        return jnp.sum(jnp.cos(jnp.arange(9.0) ** 2).reshape(3, 3) * state.real)
+
+    h, unit = 1e-3, np.eye(2)
+    slope = [(8 * (value(h * e) - value(-h * e)) - value(2 * h * e) + value(-2 * h * e)) / (12 * h) for e in unit]
+    np.testing.assert_allclose(jax.grad(value)(np.zeros(2)), slope, rtol=1e-8)
+    bend = [(value(h * e) - 2 * value(0 * e) + value(-h * e)) / h**2 for e in unit]
+    np.testing.assert_allclose(np.diag(jax.hessian(value)(np.zeros(2))), bend, rtol=1e-4)
+
+
 # -- verdicts --------------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +271,20 @@ def test_another_temperature():
     assert report.verdict == VERDICTS.other_temperature
     assert report.own.beta == pytest.approx(BETA, rel=1e-9)
     assert "beta = 2" in report.explain()
+
+
+def test_zero_temperature_is_another_temperature():
+    """All rates down: the own state is the ground level, in any basis; nothing is claimed of levels that were not seen."""
+    limit = davies(LEVELS, COUPLING, 200.0)
+    rates = np.where(np.asarray(limit.rates) < 1e-50, 0, limit.rates)
+    generator = jg.Lindbladian(np.diag(LEVELS), np.asarray(limit.jump_operators), rates)
+    for each in (generator, rotated(generator)[0]):
+        report = jg.detailed_balance(each, beta=1.0)
+        assert report.verdict == VERDICTS.other_temperature
+        assert report.own.beta == np.inf
+        assert "beta = inf" in report.explain()
+    faint = AsMap(rotated(davies(LEVELS, COUPLING, 40.0))[0])  # its upper populations are rounding
+    assert jg.detailed_balance(faint, beta=1.0).verdict == VERDICTS.violated
 
 
 def test_another_hamiltonian():
@@ -429,6 +501,24 @@ def test_estimates_agree_with_dense_maps_within_their_errors(weight):
     assert balanced.value < balanced.floor
 
 
+@pytest.mark.parametrize("strength", [1.0, 1e-5])
+def test_the_floor_of_an_estimate_knows_of_the_commutator_that_is_taken_off(strength):
+    """A perfect generator, weak beside its Hamiltonian."""
+    weak = jg.Lindbladian(np.diag(LEVELS), np.asarray(THERMAL.jump_operators), strength * THERMAL.rates)
+    for generator in (weak, rotated(weak)[0]):
+        found = diagnostics.estimated_residual(generator, beta=BETA)
+        assert found.value < found.floor < 1e-11 / strength
+
+
+def test_where_double_precision_is_off():
+    with jax.enable_x64(False):
+        report = jg.detailed_balance(
+            jg.Lindbladian([[1.0, 0.0], [0.0, 0.0]], [[[0, 1], [0, 0]], [[0, 0], [1, 0]]]), beta=0.0
+        )
+        assert report.residuals.dtype == jnp.float32
+        assert report.verdict == VERDICTS.balanced
+
+
 @pytest.mark.slow
 def test_estimates_reach_dimensions_without_dense_maps():
     dim, beta = 100, 0.5
@@ -477,7 +567,13 @@ def test_what_does_not_thermalize():
     [
         (lambda: jg.detailed_balance(THERMAL, gibbs(LEVELS, 1.0), beta=1.0), "not both"),
         (lambda: jg.detailed_balance(THERMAL, gibbs(LEVELS, 1.0), hamiltonian=np.eye(3)), "must come with `beta`"),
+        (lambda: jg.detailed_balance(np.eye(3), beta=1.0), "`generator` must be a generator"),
+        (lambda: diagnostics.estimated_residual(np.eye(3), beta=1.0), "`generator` must be a generator"),
+        (lambda: diagnostics.thermalization(np.eye(3), 1.0), "`generator` must be a generator"),
         (lambda: jg.detailed_balance(THERMAL, np.eye(3)), "must have trace 1"),
+        (lambda: jg.detailed_balance(THERMAL, np.diag([1.5, -0.25, -0.25])), "positive semidefinite"),
+        (lambda: jg.detailed_balance(THERMAL, beta=1.0, tolerance=-1.0), "`tolerance` must be"),
+        (lambda: jg.detailed_balance(THERMAL, beta=1.0, tolerance=np.nan), "`tolerance` must be"),
         (lambda: jg.detailed_balance(THERMAL, np.diag([0.5, 0.5])), "space of the generator"),
         (lambda: jg.detailed_balance(THERMAL, np.triu(np.ones((3, 3))) / 3), "must be Hermitian"),
         (

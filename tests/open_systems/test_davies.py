@@ -204,6 +204,19 @@ def test_an_oscillator_is_one_collective_jump_each_way_with_the_gap_of_half_its_
     assert set(np.unique(generator.clusters)) == set(range(-4, 5))
 
 
+def test_a_table_need_not_reach_where_nothing_is_driven():
+    """A coupling without diagonal elements asks for no rate at frequency 0."""
+    frequencies = np.array([1.0, 1.5, 2.0, 3.0])
+    table = jg.baths.TabulatedBath(0.7, frequencies, HOT.rate(frequencies))
+    generator = jg.davies(np.diag([0.0, 2.0]), [(SX, table)], lamb_shift=False)
+    emission = float(HOT.rate(2.0))
+    np.testing.assert_allclose(
+        generator.transition_rates()[[0, 1], [1, 0]], [emission, emission * np.exp(-1.4)], rtol=1e-12
+    )
+    with pytest.raises(ValueError, match="must lie within the table"):
+        jg.davies(np.diag([0.0, 2.0]), [(SX + SZ, table)], lamb_shift=False)
+
+
 @pytest.mark.parametrize("beta", [-1.2, 0.0, 0.9])
 def test_a_bounded_bath_may_have_any_temperature(beta):
     hamiltonian, couplings = SYSTEMS["generic"]

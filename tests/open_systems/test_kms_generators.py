@@ -265,6 +265,7 @@ def odd(x):
         (lambda: jg.ding_li_lin(np.eye(2), [[[0.0, 1], [0, 0]]], 1.0), "must be a Hermitian matrix"),
         (lambda: jg.ding_li_lin(np.eye(2), [], 1.0), "at least one operator"),
         (lambda: jg.ding_li_lin(np.eye(2), [SX], np.inf), "`beta` must be finite"),
+        (lambda: jg.ding_li_lin(np.eye(2), np.array([[0.0, 1.0], [1.0, 0.0]]), 1.0), "Coupling operator 0 must be"),
         (lambda: jg.ding_li_lin(np.eye(2), [SX], [1.0, 2.0]), "one for each of the 1 couplings"),
         (lambda: jg.ding_li_lin(np.eye(2), [SX, SX], [1.0, 2.0], baths=("a", "a")), "one temperature"),
         (lambda: jg.chen_kastoryano_gilyen(np.eye(2), [SX], 1.0, baths=("a", "b")), "one label for each"),

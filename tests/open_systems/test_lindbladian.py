@@ -73,6 +73,18 @@ def test_what_is_a_permutation_is_found_and_shared():
     assert [group.members for group in shared] == [(0, 1)]
 
 
+def test_an_operator_is_a_jump_like_its_matrix():
+    flip = jg.operators.PauliSum({"x": 0.7}, jg.operators.PauliTerms.from_strings(1, {"x": "X0"}))
+    rho = np.array([[0.8, 0.1j], [-0.1j, 0.2]])
+    one, other = (jg.Lindbladian(SZ, [jump], [0.3])(rho) for jump in (flip, 0.7 * np.array([[0.0, 1.0], [1.0, 0.0]])))
+    np.testing.assert_allclose(one, other, atol=1e-15)
+
+    def decay(strength):  # a traced operator
+        return jnp.real(jg.Lindbladian(SZ, [strength * flip], [0.3])(rho)[0, 0])
+
+    np.testing.assert_allclose(jax.grad(decay)(1.0), 2 * 0.3 * 0.49 * (0.2 - 0.8), rtol=1e-12)
+
+
 def test_two_elements_in_a_column_are_no_permutation():
     jump = np.array([[1.0, 0], [1, 0]])
     generator = jg.Lindbladian(np.zeros((2, 2)), [jump])
@@ -171,6 +183,7 @@ def test_stacked_columns():
     [
         ([np.eye(3)], None, None, "Jump operator 0 must have the shape"),
         ([np.full((2, 2), np.nan)], None, None, "must be finite"),
+        ([object()], None, None, "Jump operator 0 must be a matrix of numbers or an operator"),
         ([SZ], [0.1, 0.2], None, "must be 1 real numbers"),
         ([SZ], [1j], None, "must be 1 real numbers"),
         ([SZ], [-0.1], None, "must not be negative"),

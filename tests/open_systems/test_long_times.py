@@ -230,3 +230,22 @@ def test_misuse_of_quasi_free_steady_states():
     paired = jg.operators.QuadraticFermions(np.eye(2), np.array([[0.0, 1], [-1, 0]]))
     with pytest.raises(ValueError, match="no pairing"):
         quasi_free_steady_state(paired, (np.eye(2), [0.5, 0.1]), none)
+
+
+@pytest.mark.parametrize("slow", [1e-3, 1e-9])
+def test_the_error_of_a_limit_knows_of_slow_modes(slow):
+    """Two qubits in a pair of blocks that a weak jump joins, beside a third block, all turned by a random basis."""
+    rng = np.random.default_rng(3)
+    blocks, weak = np.zeros((2, 6, 6), complex), np.zeros((6, 6))
+    for k in (0, 2, 4):
+        blocks[:, k : k + 2, k : k + 2] = [direction(rng, 2, True), direction(rng, 2, True) + 1j * direction(rng, 2)]
+    weak[0, 2] = weak[3, 0] = 1.0
+    turn = np.linalg.qr(direction(rng, 6, True))[0]
+    hamiltonian, jump, weak = (turn @ m @ turn.conj().T for m in (*blocks, weak))
+    found = steady_states(jg.Lindbladian((hamiltonian + hamiltonian.conj().T) / 2, [jump, weak], [1.0, slow]))
+    assert found.count == 2
+    state = turn[:, :1] * 0.6 + turn[:, 4:5] * 0.8
+    limit = found.from_state(state @ state.conj().T)
+    inside = turn.conj().T @ limit.value @ turn
+    wrong = abs(np.trace(inside[4:, 4:]).real - 0.64)
+    assert wrong <= limit.error <= 1e-13 / slow

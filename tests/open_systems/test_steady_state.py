@@ -9,7 +9,7 @@ import pytest
 import jaxgibbs as jg
 from helpers import direction
 from jaxgibbs.linalg.general import eig, lu_factor, lu_solve
-from jaxgibbs.open_systems import Dense, Krylov, Populations, Relaxation, SparseLU
+from jaxgibbs.open_systems import Dense, Krylov, Populations, Relaxation, SparseLU, steady_states
 from jaxgibbs.open_systems.hermitian_space import (
     Congruence,
     as_hermitian,
@@ -242,8 +242,13 @@ def test_misuse():
     generator = driven(POINTS[0])
     with pytest.raises(ValueError, match="`method` must be"):
         jg.steady_state(generator, jg.Exact())
+    for function in (jg.steady_state, jg.spectral_gap, jg.slow_modes, steady_states):
+        with pytest.raises(ValueError, match="`generator` must be"):
+            function(np.eye(2))
     with pytest.raises(ValueError, match="`generator` must be"):
-        jg.steady_state(np.eye(2))
+        jg.mixing_time(np.eye(2), np.eye(2) / 2)
+    with pytest.raises(ValueError, match="acts on one"):
+        jg.spectral_gap(jg.Lindbladian(np.eye(1), []))
     with pytest.raises(ValueError, match="`guess` must be a matrix of shape"):
         jg.steady_state(generator, guess=np.eye(3))
     with pytest.raises(ValueError, match="must be Hermitian"):
