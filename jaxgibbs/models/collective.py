@@ -14,7 +14,7 @@ from jaxgibbs.operators.local import spin_matrices, whole_number
 from jaxgibbs.operators.terms import AbstractTermSum, SparseTerms, TermSum
 
 from ._assembly import check_shape, real_couplings
-from ._spin_half import Part, spin_half_sum
+from ._spin_sums import Part, spin_half_sum
 from .lattices import chain_lattice
 
 

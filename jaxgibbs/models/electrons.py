@@ -17,7 +17,7 @@ from jaxgibbs.operators.terms import SparseTerms, TermSum
 
 from ._assembly import check_shape, real_couplings
 from ._gaussian_orbitals import hydrogen_integrals
-from ._spin_half import Part, spin_half_sum
+from ._spin_sums import Part, spin_half_sum
 from .fermions import both_filled, filled, hop
 
 LARGEST_ORBITALS = 6  # 2^12 states

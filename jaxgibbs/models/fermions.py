@@ -14,7 +14,7 @@ from jaxtyping import ArrayLike
 
 from jaxgibbs.operators.pauli import LARGEST_SITES, PauliSum
 
-from ._spin_half import Part, check_kinds, spin_half_sum
+from ._spin_sums import Part, check_kinds, spin_half_sum
 from .lattices import Lattice, chain_lattice
 from .spin_lattices import BondCoupling
 

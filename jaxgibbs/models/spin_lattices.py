@@ -1,4 +1,4 @@
-"""Spins 1/2 on any lattice, up to 30 sites: sums of Pauli strings, whose products with vectors need no matrix.
+"""Spins on any lattice, up to dimension 2^30: those of 1/2 are sums of Pauli strings, and no product with a vector needs a matrix.
 
 Signs and conventions as for the chains: an exchange term is `+J S_i . S_j`, a field term `-h . S`. A coupling on bonds is a
 number (tied over all bonds), an array with one entry a bond in the order of `lattice.all_bonds`, or a mapping from the kinds
@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from jaxtyping import ArrayLike
 
 from jaxgibbs.operators.pauli import PauliSum
+from jaxgibbs.operators.terms import AbstractTermSum
 
 from ._assembly import check_shape, real_couplings
-from ._spin_half import (
+from ._spin_sums import (
     EXCHANGE,
     EXCHANGE_XY,
     EXCHANGE_Z,
@@ -20,39 +21,58 @@ from ._spin_half import (
     MINUS_SPIN_Z,
     MINUS_X,
     MINUS_Z,
+    SPIN_Z_SQUARED,
     Part,
     check_kinds,
     on_bonds,
     on_sites,
     spin_half_sum,
+    spin_sum,
 )
 from .lattices import Lattice
 
 BondCoupling = ArrayLike | Mapping[str, ArrayLike]
 
 
-def heisenberg(lattice: Lattice, coupling: BondCoupling = 1.0, field: ArrayLike = 0.0) -> PauliSum:
-    """`H = sum_bonds J S_i . S_j - sum_i h S_i^z`; `J > 0` is antiferromagnetic.
+def heisenberg(
+    lattice: Lattice,
+    coupling: BondCoupling = 1.0,
+    field: ArrayLike = 0.0,
+    *,
+    single_ion: ArrayLike | None = None,
+    spin: float = 0.5,
+) -> AbstractTermSum:
+    """`H = sum_bonds J S_i . S_j + sum_i D (S_i^z)^2 - sum_i h S_i^z`; `J > 0` is antiferromagnetic.
 
     Args:
         lattice: sites and bonds, such as `square_lattice(4, 4)`.
         coupling: `J` on bonds: a number, shape `(bonds,)`, or by kind.
         field: `h` along z, a number or shape `(sites,)`.
+        single_ion: `D`, a number or shape `(sites,)`; by default there is no such term.
+        spin: the spin of every site.
 
     Returns:
-        A real `PauliSum` with couplings `coupling` (or `coupling_kind`) and `field`, and those permutations of the lattice
-        that leave every term as it is.
+        A real operator of dimension `(2 spin + 1)^sites`, a `PauliSum` for spins 1/2, else a `LocalSum`, with couplings
+        `coupling` (or `coupling_kind`), `single_ion` where it is given and `field`, and those permutations of the lattice that
+        leave every term as it is.
 
     Raises:
-        ValueError: if a shape or a kind does not fit, a value is complex or not finite, or there are more than 30 sites.
+        ValueError: if a shape or a kind does not fit, a value is complex or not finite, or the dimension is above 2^30.
     """
     parts = on_bonds(lattice, "coupling", coupling, EXCHANGE)
-    return _on(lattice, parts | {"field": on_sites(lattice, field, MINUS_SPIN_Z)})
+    if single_ion is not None:
+        parts |= {"single_ion": on_sites(lattice, single_ion, SPIN_Z_SQUARED)}
+    return spin_sum(lattice, spin, parts | {"field": on_sites(lattice, field, MINUS_SPIN_Z)})
 
 
 def xxz(
-    lattice: Lattice, coupling: BondCoupling = 1.0, anisotropy: BondCoupling = 1.0, field: ArrayLike = 0.0
-) -> PauliSum:
+    lattice: Lattice,
+    coupling: BondCoupling = 1.0,
+    anisotropy: BondCoupling = 1.0,
+    field: ArrayLike = 0.0,
+    *,
+    spin: float = 0.5,
+) -> AbstractTermSum:
     """`H = sum_bonds J (S_i^x S_j^x + S_i^y S_j^y + Delta S_i^z S_j^z) - sum_i h S_i^z`.
 
     Linear couplings are `coupling` (`J`) and `coupling_z` (`J Delta`), as for `xxz_chain`.
@@ -62,10 +82,11 @@ def xxz(
         coupling: `J` on bonds: a number, shape `(bonds,)`, or by kind.
         anisotropy: `Delta` on bonds: likewise.
         field: `h` along z, a number or shape `(sites,)`.
+        spin: the spin of every site.
     """
     along = _product(lattice, coupling, anisotropy)
     parts = on_bonds(lattice, "coupling", coupling, EXCHANGE_XY) | on_bonds(lattice, "coupling_z", along, EXCHANGE_Z)
-    return _on(lattice, parts | {"field": on_sites(lattice, field, MINUS_SPIN_Z)})
+    return spin_sum(lattice, spin, parts | {"field": on_sites(lattice, field, MINUS_SPIN_Z)})
 
 
 def xyz(

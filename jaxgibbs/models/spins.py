@@ -5,33 +5,23 @@ magnetisation is `-dF/dh`. Site 0 is the left-most tensor factor and index 0 of 
 any one unit; a field is an energy, `g mu_B B`.
 """
 
-import functools
-import math
-from collections.abc import Callable
-
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from jaxgibbs.operators.local import pauli_matrices, spin_dimension, spin_matrices
-from jaxgibbs.operators.local_sum import LocalSum, LocalTerms
+from jaxgibbs.operators.local import pauli_matrices, spin_matrices
 from jaxgibbs.operators.pauli import PauliSum
 from jaxgibbs.operators.terms import AbstractTermSum, SparseTerms, TermSum
 
 from ._assembly import check_shape, real_couplings
-from ._spin_half import (
-    EXCHANGE,
+from ._spin_sums import (
     EXCHANGE_XY,
-    EXCHANGE_Z,
     MINUS_SPIN_Z,
-    SPIN_Z_SQUARED,
     on_bonds,
     on_sites,
     spin_half_sum,
 )
-from .lattices import Lattice, chain_lattice
-from .spin_lattices import transverse_ising
-
-LARGEST_LOG2_DIMENSION = 30
+from .lattices import chain_lattice
+from .spin_lattices import heisenberg, transverse_ising, xxz
 
 
 def two_level(gap: Float[ArrayLike, ""], tunnelling: Float[ArrayLike, ""] = 0.0) -> TermSum:
@@ -105,13 +95,8 @@ def heisenberg_chain(
         ValueError: if there are too many sites, a shape does not fit, `periodic` is asked of fewer than three sites, or a value
             is not finite.
     """
-    return _chain(
-        sites,
-        spin,
-        periodic,
-        bonds={"coupling": (coupling, _exchange, EXCHANGE)},
-        on_site={"single_ion": (single_ion, _z_squared, SPIN_Z_SQUARED), "field": (field, _minus_z, MINUS_SPIN_Z)},
-    )
+    lattice = chain_lattice(sites, periodic=periodic)
+    return heisenberg(lattice, coupling, field, single_ion=single_ion, spin=spin)
 
 
 def heisenberg_ring(
@@ -143,20 +128,7 @@ def xxz_chain(
         spin: the spin of every site.
         periodic: whether the last site is joined to the first; needs three sites.
     """
-    values = real_couplings(coupling=coupling, anisotropy=anisotropy)
-    count = len(chain_lattice(sites, periodic=periodic).all_bonds)
-    for name, value in values.items():
-        check_shape(name, value, (), (count,))
-    return _chain(
-        sites,
-        spin,
-        periodic,
-        bonds={
-            "coupling": (values["coupling"], _exchange_xy, EXCHANGE_XY),
-            "coupling_z": (values["coupling"] * values["anisotropy"], _exchange_z, EXCHANGE_Z),
-        },
-        on_site={"field": (field, _minus_z, MINUS_SPIN_Z)},
-    )
+    return xxz(chain_lattice(sites, periodic=periodic), coupling, anisotropy, field, spin=spin)
 
 
 def xx_chain(sites: int, coupling: ArrayLike = 1.0, field: ArrayLike = 0.0, *, periodic: bool = False) -> PauliSum:
@@ -197,58 +169,3 @@ def transverse_ising_chain(
     """
     lattice = chain_lattice(sites, periodic=periodic)
     return transverse_ising(lattice, coupling, transverse_field, longitudinal_field=longitudinal_field)
-
-
-def _chain(sites, spin, periodic, *, bonds, on_site) -> AbstractTermSum:
-    """Couplings on bonds and sites, each given as `(value, function from the spin to its matrix, strings for spin 1/2)`."""
-    lattice = chain_lattice(sites, periodic=periodic)
-    if float(spin) == 0.5:
-        parts = {}
-        for name, (value, _, strings) in bonds.items():
-            parts |= on_bonds(lattice, name, value, strings)
-        parts |= {name: on_sites(lattice, value, strings) for name, (value, _, strings) in on_site.items()}
-        return spin_half_sum(lattice.sites, parts, lattice.permutations)
-    if sites * math.log2(spin_dimension(spin)) > LARGEST_LOG2_DIMENSION:
-        raise ValueError(
-            f"`sites` must be so few that the dimension is at most 2^{LARGEST_LOG2_DIMENSION}, that of a vector, but "
-            f"{sites} spins {spin:g} have dimension {spin_dimension(spin)}^{sites}."
-        )
-    values = real_couplings(**{name: value for name, (value, *_) in (bonds | on_site).items()})
-    for name, value in values.items():
-        check_shape(name, value, (), (len(lattice.all_bonds),) if name in bonds else (sites,))
-    parts = tuple(
-        (name, matrix, name in bonds, values[name].ndim == 0) for name, (_, matrix, _) in (bonds | on_site).items()
-    )
-    return LocalSum(values, _chain_terms(lattice, float(spin), parts))
-
-
-@functools.lru_cache(maxsize=64)
-def _chain_terms(lattice: Lattice, spin: float, parts: tuple[tuple[str, Callable, bool, bool], ...]) -> LocalTerms:
-    terms = {}
-    for name, matrix, joins, tied in parts:
-        places = lattice.all_bonds if joins else [(site,) for site in range(lattice.sites)]
-        placements = [(matrix(spin), place) for place in places]
-        terms[name] = [placements] if tied else placements
-    return LocalTerms((spin_dimension(spin),) * lattice.sites, terms).with_permutations(lattice.permutations)
-
-
-def _exchange_xy(spin):
-    x, y, _ = spin_matrices(spin)
-    return np.real(np.kron(x, x) + np.kron(y, y))
-
-
-def _exchange_z(spin):
-    z = spin_matrices(spin)[2]
-    return np.kron(z, z)
-
-
-def _exchange(spin):
-    return _exchange_xy(spin) + _exchange_z(spin)
-
-
-def _minus_z(spin):
-    return -spin_matrices(spin)[2]
-
-
-def _z_squared(spin):
-    return spin_matrices(spin)[2] ** 2

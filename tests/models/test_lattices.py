@@ -257,3 +257,37 @@ def test_collective_models_refuse():
         models.lipkin_meshkov_glick(3, [1.0, 2.0])
     with pytest.raises(ValueError, match="`order` must be a whole number of at least 1"):
         models.p_spin(3, order=0)
+
+
+@pytest.mark.parametrize("spin", [0.5, 1, 1.5])
+def test_spins_of_any_size_on_a_lattice_are_the_sum_of_kronecker_products(spin):
+    lattice = models.Lattice(3, {"leg": [(0, 1), (2, 1)], "rung": [(0, 2)]})
+    rng = np.random.default_rng(4)
+    legs, ion, field = rng.normal(size=2), rng.normal(size=3), rng.normal(size=3)
+    operators = spin_matrices(spin)
+
+    def at(*factors):
+        places = dict(factors)
+        return functools.reduce(np.kron, (places.get(site, np.eye(len(operators[0]))) for site in range(3)))
+
+    bonds = [(0, 1, legs[0]), (2, 1, legs[1]), (0, 2, 0.7)]
+    exchange = {k: sum(j * at((a, s), (b, s)) for a, b, j in bonds) for k, s in zip("xyz", operators, strict=True)}
+    zeeman = sum(h * at((i, operators[2])) for i, h in enumerate(field))
+    ions = sum(d * at((i, operators[2] @ operators[2])) for i, d in enumerate(ion))
+
+    coupling = {"leg": legs, "rung": 0.7}
+    found = models.heisenberg(lattice, coupling, field, single_ion=ion, spin=spin)
+    np.testing.assert_allclose(found.to_dense(), sum(exchange.values()) + ions - zeeman, atol=1e-13)
+    found = models.xxz(lattice, coupling, 0.3, field, spin=spin)
+    wanted = exchange["x"] + exchange["y"] + 0.3 * exchange["z"] - zeeman
+    np.testing.assert_allclose(found.to_dense(), wanted, atol=1e-13)
+
+
+def test_spins_one_on_a_lattice_are_solved_in_their_sectors():
+    model = models.heisenberg(models.triangular_lattice(3, 2, periodic=False), spin=1)
+    state = jg.gibbs_state(model, 0.6)
+    levels = np.linalg.eigvalsh(model.to_dense())
+    np.testing.assert_allclose(state.log_partition, np.log(np.sum(np.exp(-0.6 * levels))), rtol=1e-12)
+    assert state.spectrum.explain() != jg.gibbs_state(model.to_dense(), 0.6).spectrum.explain()
+    with pytest.raises(ValueError, match="2\\^30"):
+        models.heisenberg(models.square_lattice(5, 4), spin=1)
