@@ -25,6 +25,7 @@ from .fixed_number import parity_log_partition as parity_log_partition
 from .fixed_number import ring_log_partition as ring_log_partition
 from .generalized import GeneralizedGibbsState as GeneralizedGibbsState
 from .generalized import generalized_gibbs_state as generalized_gibbs_state
+from .typicality import Chebyshev as Chebyshev
 from .typicality import ThermalPureStates as ThermalPureStates
 from .typicality import thermal_pure_states as thermal_pure_states
 from .thermal_gradient import thermal_gradient as thermal_gradient

@@ -8,6 +8,7 @@ What one vector of `2^N` numbers misses is of the order of `sqrt(Z(2 beta)) / Z(
 
 import functools
 import math
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -16,9 +17,11 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Inexact
 
 from jaxgibbs._errors import is_concrete
-from jaxgibbs.linalg import matmul
+from jaxgibbs.linalg import matmul, random_phases
+from jaxgibbs.linalg.chebyshev import Bounds, exp_product, needed_order, spectral_bounds
 from jaxgibbs.linalg.traces import jackknife
-from jaxgibbs.operators import as_operator
+from jaxgibbs.operators import AbstractOperator, as_operator
+from jaxgibbs.operators.local import whole_number
 
 from .lanczos import Lanczos
 from .lanczos_spectrum import lanczos_spectrum
@@ -40,12 +43,14 @@ class ThermalPureStates(eqx.Module):
     Attributes:
         beta: inverse temperature.
         vectors: `e^{-beta (H - reference) / 2}|r>`, shape `(probes, dim)`.
-        reference: the energy taken off, where the weight is largest.
+        reference: the energy taken off, where the weight is largest, or a bound of the spectrum there.
+        truncation: a bound of the norm of what each vector misses; NaN for vectors of Krylov spaces, which have none.
     """
 
     beta: Scalar
     vectors: Inexact[Array, "probes dim"]
     reference: Scalar
+    truncation: Scalar
 
     @property
     def _norms(self) -> Float[Array, " probes"]:
@@ -103,16 +108,44 @@ class ThermalPureStates(eqx.Module):
         return jax.lax.map(lambda v: jnp.vdot(v, product(v.astype(dtype)), precision="highest").real, self.vectors)
 
 
+class Chebyshev(AbstractMethod):
+    """Thermal pure states by Chebyshev polynomials: what they miss is bounded beforehand, for whatever vector.
+
+    The spectrum is bounded by Lanczos steps from a random vector, with the residuals of the extreme values and a margin of 1 %.
+
+    Args:
+        probes: number of random vectors.
+        order: degree of the polynomial; by default the least whose bound is below rounding, which grows as `sqrt(beta W)` with
+            the width `W` of the spectrum. It can be chosen outside `jit` alone.
+        distribution: of the random vectors, as for `Lanczos`.
+        key: PRNG key; change it for another sample.
+
+    References: Tal-Ezer & Kosloff, J. Chem. Phys. 81, 3967 (1984); Weisse, Wellein, Alvermann & Fehske, RMP 78, 275 (2006).
+    """
+
+    probes: int = eqx.field(static=True, default=1)
+    order: int | None = eqx.field(static=True, default=None)
+    distribution: Callable = eqx.field(static=True, default=random_phases)
+    key: Array = eqx.field(default_factory=lambda: jax.random.key(0))
+
+    def __check_init__(self):
+        whole_number("probes", self.probes)
+        if self.order is not None:
+            whole_number("order", self.order)
+
+
 def thermal_pure_states(hamiltonian, beta: ArrayLike, *, method: AbstractMethod = Auto()) -> ThermalPureStates:
-    """Vectors `e^{-beta H / 2}|r>`, made in the Krylov spaces of random `|r>`.
+    """Vectors `e^{-beta H / 2}|r>` from random `|r>`, made in their Krylov spaces or by Chebyshev polynomials.
 
     Args:
         hamiltonian: an operator or a Hermitian matrix.
         beta: inverse temperature, finite, of either sign.
-        method: a `Lanczos` says how many vectors, and in which Krylov spaces; `Auto()` makes one.
+        method: a `Lanczos` says how many vectors, and in which Krylov spaces; `Auto()` makes one. A `Chebyshev` bounds what
+            they miss.
 
     Raises:
-        ValueError: if `beta` is infinite, the method is another or deflates, or a derivative is asked for.
+        ValueError: if `beta` is infinite, the method is another or deflates, a derivative is asked for, or a degree would have
+            to be chosen under a trace.
 
     Example:
         >>> import jaxgibbs as jg
@@ -121,12 +154,15 @@ def thermal_pure_states(hamiltonian, beta: ArrayLike, *, method: AbstractMethod 
         2.7726
     """
     method = Lanczos(probes=1) if isinstance(method, Auto) else method
-    if not isinstance(method, Lanczos) or any(method.sizes().deflation):
-        raise ValueError(f"`method` must be a `Lanczos` with `deflation=0`, but is {method!r}.")
+    if not isinstance(method, Chebyshev) and not (isinstance(method, Lanczos) and not any(method.sizes().deflation)):
+        raise ValueError(f"`method` must be a `Lanczos` with `deflation=0` or a `Chebyshev`, but is {method!r}.")
     operator, beta = without_derivatives(_NO_DERIVATIVES, as_operator(hamiltonian), checked_beta(beta))
     if is_concrete(beta) and np.isinf(np.asarray(beta)):
         raise ValueError("`beta` must be finite for thermal pure states, but is infinite; use `gibbs_state`.")
-    return _made(operator, beta, method)
+    if isinstance(method, Lanczos):
+        return _made(operator, beta, method)
+    bounds = _bounds(operator, method)
+    return _expanded(operator, beta, bounds, _order(beta, bounds, method), method)
 
 
 @eqx.filter_jit
@@ -136,4 +172,34 @@ def _made(operator, beta, method) -> ThermalPureStates:
     one = functools.partial(thermal_vectors, (0,), s, operator, nodes)
     vectors = over_probes(lambda index: one(index)[0], nodes.probes.count, operator.dim, nodes.probes.layout)
     real = vectors.real.dtype
-    return ThermalPureStates(beta.astype(real), vectors, reference(s, nodes).astype(real))
+    return ThermalPureStates(beta.astype(real), vectors, reference(s, nodes).astype(real), jnp.asarray(jnp.nan, real))
+
+
+@eqx.filter_jit
+def _bounds(operator: AbstractOperator, method: Chebyshev) -> Bounds:
+    start = random_phases(jax.random.fold_in(method.key, 2**31), jnp.asarray(0), operator.dim, operator.dtype)
+    return spectral_bounds(operator.linear_map(), start)
+
+
+def _order(beta, bounds: Bounds, method: Chebyshev) -> int:
+    if method.order is not None:
+        return method.order
+    if not is_concrete(beta, bounds):
+        raise ValueError(
+            "`order` of `Chebyshev` must be given under a trace, where it cannot be chosen; pass `order=200`."
+        )
+    half = float(bounds.highest - bounds.lowest) / 2
+    return max(needed_order(abs(float(beta)) * half / 2, float(jnp.finfo(bounds.lowest.dtype).eps)), 1)
+
+
+@eqx.filter_jit
+def _expanded(operator, beta, bounds: Bounds, order: int, method: Chebyshev) -> ThermalPureStates:
+    product, beta = operator.linear_map(), beta.astype(bounds.lowest.dtype)
+
+    def one(index):
+        start = method.distribution(method.key, index, operator.dim, operator.dtype)
+        vector, edge, cut = exp_product(product, bounds, -beta / 2, start, order)
+        return vector, edge, cut * jnp.linalg.norm(start)
+
+    vectors, edges, cuts = over_probes(one, method.probes, operator.dim)
+    return ThermalPureStates(beta, vectors, edges[0], jnp.max(cuts))

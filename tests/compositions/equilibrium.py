@@ -88,4 +88,5 @@ EXEMPT = {
     "equilibrium.VariationalState": ANSWER,
     "equilibrium.BCSState": ANSWER,
     "equilibrium.SelfConsistency": CHOICE,
+    "equilibrium.Chebyshev": CHOICE,
 }
