@@ -19,10 +19,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Inexact
 
+from jaxgibbs.linalg import matmul
+
 FLIPS = 48
 # Above ten, flips of single bits take 1.2 s to compile instead of 0.4 s, and any take 2.7 s above two dozen.
 _FLIPS_PER_PASS = 10
 _SIGN_BITS = 6  # a table of signs has at most 2^6 entries
+_ENTRIES = 1024  # of all tables together, which are a constant of the program for each string
 
 
 class AxisFlip(NamedTuple):
@@ -50,22 +53,23 @@ class AxisFlips:
 
     Attributes:
         taken: which were.
-        signs: `signs @ coefficients` are the tables of all flips, one after the other.
+        signs: `signs @ coefficients[taken]` are the tables of all flips, one after the other.
         shape: of the tensor.
         passes: the flips of each.
     """
 
     def __init__(self, sites: int, chosen: np.ndarray, x: np.ndarray, z: np.ndarray):
-        self.taken, used, groups = np.zeros(len(x), bool), 0, []
+        self.taken, used, entries, groups = np.zeros(len(x), bool), 0, 0, []
         for flip in map(int, np.unique(x[chosen])):
             strings = np.flatnonzero(chosen & (x == flip))
             deciding = int(np.bitwise_or.reduce(z[strings]))
-            if deciding.bit_count() <= _SIGN_BITS and len(groups) < FLIPS:
+            size = 1 << deciding.bit_count()
+            if size <= 1 << _SIGN_BITS and len(groups) < FLIPS and entries + size <= _ENTRIES:
                 groups.append((flip, deciding, strings))
                 self.taken[strings] = True
-                used |= flip | deciding
+                used, entries = used | flip | deciding, entries + size
         self.shape, axis_of = _axes(sites, used)
-        flips, tables = [], [np.zeros((0, len(x)))]
+        flips, tables = [], [np.zeros((0, len(x)), np.int8)]
         for flip, deciding, strings in groups:
             bits = [bit for bit in axis_of if deciding >> bit & 1]
             target = np.zeros(1, int)
@@ -73,8 +77,8 @@ class AxisFlips:
                 target = (target[:, None] | np.array([0, 1 << bit])).ravel()
             # the string acts on the state that it takes, which is the target with the bits flipped
             odd = np.bitwise_count((target ^ flip)[:, None] & z[strings]) & 1
-            table = np.zeros((len(target), len(x)))
-            table[:, strings] = 1.0 - 2.0 * odd
+            table = np.zeros((len(target), len(x)), np.int8)
+            table[:, strings] = 1 - 2 * odd.astype(np.int8)
             first = sum(map(len, tables))
             signs = [1] * len(self.shape)
             for bit in bits:
@@ -82,13 +86,13 @@ class AxisFlips:
             axes = tuple(axis for bit, axis in axis_of.items() if flip >> bit & 1)
             flips.append(AxisFlip(axes, tuple(signs), slice(first, first + len(table))))
             tables.append(table)
-        self.signs = np.concatenate(tables)
+        self.signs = np.concatenate(tables)[:, self.taken]
         count = -(-len(flips) // _FLIPS_PER_PASS)
         self.passes = [flips[len(flips) * k // count : len(flips) * (k + 1) // count] for k in range(count)]
 
     def weights(self, coefficients: Inexact[Array, " strings"]) -> Inexact[Array, " weights"]:
         """The tables of signs, times the coefficients of the strings."""
-        return jnp.asarray(self.signs, coefficients.dtype) @ coefficients
+        return matmul(jnp.asarray(self.signs).astype(coefficients.dtype), coefficients[np.flatnonzero(self.taken)])
 
     def added(
         self, others: Callable, vector: Inexact[Array, "..."], weights: Inexact[Array, " weights"]
