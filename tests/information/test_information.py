@@ -56,7 +56,8 @@ def test_nearly_equal_states_keep_their_digits():
             product = mpmath.matrix(a.tolist()) * logs
             return mpmath.re(sum(product[i, i] for i in range(3)))
 
-        exact = log_trace(near, near) - log_trace(near, RHO) - mpmath.re(np.trace(near) - np.trace(RHO))
+        traces = [sum(mpmath.mpf(float(x)) for x in np.diag(matrix).real) for matrix in (near, RHO)]
+        exact = log_trace(near, near) - log_trace(near, RHO) - (traces[0] - traces[1])
         expected = float(exact)
     np.testing.assert_allclose(relative(near, RHO), expected, rtol=100 * EPS / step)  # eigenvalues are known to eps
     assert abs(relative(RHO, RHO)) < 100 * EPS**2
