@@ -77,7 +77,7 @@ class Taken(NamedTuple):
 
 
 def sum_of_maps(maps: Sequence[Taken | Callable]) -> Callable:
-    """The sum of sandwiches: all that take elements from elsewhere are one gather, all that take them in place one product."""
+    """The sum of sandwiches: all that take elements from elsewhere are one pass, all that take them in place one product."""
     taken = [each for each in maps if isinstance(each, Taken)]
     others = [each for each in maps if not isinstance(each, Taken)]
     in_place = [each.weights for each in taken if each.order == tuple(range(len(each.order)))]
@@ -86,22 +86,19 @@ def sum_of_maps(maps: Sequence[Taken | Callable]) -> Callable:
     if in_place:
         in_place = sum(in_place[1:], in_place[0])
         parts.append(lambda x: in_place * x)
-    if 0 < len(moved) <= _UNROLLED:
-        sources = [_places(np.array([each.order], np.int32)) for each in moved]
-
-        def one_by_one(x):
-            terms = (
-                each.weights * jnp.take(x.ravel(), of()[0], mode="clip")
-                for each, of in zip(moved, sources, strict=True)
-            )
-            return functools.reduce(operator.add, terms)
-
-        parts.append(one_by_one)
-    elif moved:
-        order = np.array([each.order for each in moved], np.int32)
-        places, weights = _places(order), jnp.stack([each.weights for each in moved])
-        parts.append(lambda x: jnp.sum(weights * jnp.take(x.ravel(), places(), mode="clip"), axis=0))
+    if moved:
+        places = _places(np.array([each.order for each in moved], np.int32))
+        if len(moved) <= _UNROLLED:
+            gathers = [lambda x, k=k, each=each: each.weights * _taken(x, places()[k]) for k, each in enumerate(moved)]
+            parts.append(lambda x: functools.reduce(operator.add, (gather(x) for gather in gathers)))
+        else:
+            weights = jnp.stack([each.weights for each in moved])
+            parts.append(lambda x: jnp.sum(weights * _taken(x, places()), axis=0))
     return lambda x: functools.reduce(operator.add, (each(x) for each in parts), jnp.zeros_like(x))
+
+
+def _taken(x, places):
+    return jnp.take(x.ravel(), places, mode="clip")
 
 
 def _places(order: np.ndarray) -> Callable:

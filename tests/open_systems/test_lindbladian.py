@@ -8,6 +8,7 @@ import pytest
 import jaxgibbs as jg
 from helpers import direction
 from jaxgibbs.linalg import superoperator, unvectorize, vectorize
+from jaxgibbs.open_systems import jumps as jumps_module
 from jaxgibbs.open_systems.jumps import MatrixJumps, PermutationJumps
 
 RAISING, LOWERING, SZ = np.array([[0.0, 1], [0, 0]]), np.array([[0.0, 0], [1, 0]]), np.diag([1.0, -1])
@@ -206,3 +207,17 @@ def test_a_state_of_another_shape_is_refused():
     for call in (generator, generator.adjoint, generator.dissipator):
         with pytest.raises(ValueError, match="must have shape"):
             call(np.eye(3))
+
+
+@pytest.mark.parametrize("constant", [2**18, 0])
+def test_many_permutations_are_stacked_and_few_are_added_one_by_one(monkeypatch, constant):
+    """Flips of three spins and a shift, with indices that are constants of the program or made in it."""
+    monkeypatch.setattr(jumps_module, "_LARGEST_CONSTANT", constant)
+    flip = np.array([[0.0, 1], [1, 0]])
+    jumps = [np.kron(np.kron(np.eye(2**k), flip), np.eye(2 ** (2 - k))) for k in range(3)] + [np.roll(np.eye(8), 1, 0)]
+    rates, rho = [0.3, 0.5, 0.7, 1.1], general(np.random.default_rng(2), 8)
+    wanted = sum(rate * jump @ rho @ jump.T for rate, jump in zip(rates, jumps, strict=True))
+    for most in (4, 3):
+        monkeypatch.setattr(jumps_module, "_UNROLLED", most)
+        found = jg.Lindbladian(np.zeros((8, 8)), jumps, rates).jump_map()(jnp.asarray(rho))
+        np.testing.assert_allclose(found, wanted, atol=1e-13)
