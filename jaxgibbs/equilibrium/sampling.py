@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgibbs._errors import check_room
+from jaxgibbs.linalg import random_phases
+from jaxgibbs.linalg.chebyshev import Bounds, bounds_and_ground
 from jaxgibbs.linalg.traces import jackknife
 from jaxgibbs.operators import AbstractOperator
 
@@ -44,6 +46,14 @@ def check_memory(operator: AbstractOperator, method: Lanczos, vectors: int) -> N
 def peak_vectors(levels: int) -> int:
     """How many vectors of the operator's dimension there are at once."""
     return _VECTORS + levels
+
+
+@eqx.filter_jit
+def bounded(operator: AbstractOperator, key: Array) -> tuple[Bounds, Float[Array, ""]]:
+    """An interval that holds the spectrum, and about its lowest level, from a random vector; without derivatives."""
+    operator = jax.lax.stop_gradient(operator)
+    start = random_phases(jax.random.fold_in(key, 2**31), jnp.asarray(0), operator.dim, operator.dtype)
+    return jax.lax.stop_gradient(bounds_and_ground(operator.linear_map(), start))
 
 
 @eqx.filter_jit

@@ -18,9 +18,9 @@ from jaxtyping import Array, ArrayLike, Float, Inexact
 
 from jaxgibbs._errors import is_concrete
 from jaxgibbs.linalg import matmul, random_phases
-from jaxgibbs.linalg.chebyshev import Bounds, exp_product, needed_order, spectral_bounds
+from jaxgibbs.linalg.chebyshev import Bounds, exp_product, needed_order
 from jaxgibbs.linalg.traces import jackknife
-from jaxgibbs.operators import AbstractOperator, as_operator
+from jaxgibbs.operators import as_operator
 from jaxgibbs.operators.local import whole_number
 
 from .lanczos import Lanczos
@@ -28,6 +28,7 @@ from .lanczos_spectrum import lanczos_spectrum
 from .methods import AbstractMethod, Auto
 from .moments import reference, without_derivatives
 from .quadrature import over_probes
+from .sampling import bounded
 from .sandwich import thermal_vectors
 from .state import Scalar, checked_beta
 
@@ -161,7 +162,7 @@ def thermal_pure_states(hamiltonian, beta: ArrayLike, *, method: AbstractMethod 
         raise ValueError("`beta` must be finite for thermal pure states, but is infinite; use `gibbs_state`.")
     if isinstance(method, Lanczos):
         return _made(operator, beta, method)
-    bounds = _bounds(operator, method)
+    bounds, _ = bounded(operator, method.key)
     return _expanded(operator, beta, bounds, _order(beta, bounds, method), method)
 
 
@@ -173,12 +174,6 @@ def _made(operator, beta, method) -> ThermalPureStates:
     vectors = over_probes(lambda index: one(index)[0], nodes.probes.count, operator.dim, nodes.probes.layout)
     real = vectors.real.dtype
     return ThermalPureStates(beta.astype(real), vectors, reference(s, nodes).astype(real), jnp.asarray(jnp.nan, real))
-
-
-@eqx.filter_jit
-def _bounds(operator: AbstractOperator, method: Chebyshev) -> Bounds:
-    start = random_phases(jax.random.fold_in(method.key, 2**31), jnp.asarray(0), operator.dim, operator.dtype)
-    return spectral_bounds(operator.linear_map(), start)
 
 
 def _order(beta, bounds: Bounds, method: Chebyshev) -> int:

@@ -21,10 +21,9 @@ from jaxgibbs.equilibrium import GibbsState
 from jaxgibbs.equilibrium.layout import on_every_device
 from jaxgibbs.equilibrium.moments import Moments, moments, node_distances, without_derivatives
 from jaxgibbs.equilibrium.quadrature import Nodes, over_probes
-from jaxgibbs.equilibrium.sampling import check_memory, peak_vectors
+from jaxgibbs.equilibrium.sampling import bounded, check_memory, peak_vectors
 from jaxgibbs.equilibrium.sandwich import thermal_vectors
-from jaxgibbs.linalg import random_phases
-from jaxgibbs.linalg.chebyshev import Bounds, phase_products, spectral_bounds
+from jaxgibbs.linalg.chebyshev import Bounds, phase_products
 from jaxgibbs.operators.base import inexact
 
 from ._maps import checked_map, map_of
@@ -102,7 +101,7 @@ def chebyshev_spectrum(state: GibbsState, b: Any, frequencies: ArrayLike, eta: A
             "`chebyshev_spectrum` must be called outside `jit`, where it can choose its times, but something is traced; "
             "transform `chebyshev_correlation`."
         )
-    bounds = _bounds(spectrum.operator, spectrum.nodes)
+    bounds, _ = bounded(spectrum.operator, spectrum.nodes.probes.key)
     extent = float(bounds.highest - bounds.lowest)
     reach = min(
         float(jnp.max(jnp.abs(frequencies), initial=0)), extent + _REACH * float(eta)
@@ -145,7 +144,7 @@ def _run(state, b, a, times):
     frozen = is_frozen(state.beta)
     vectors = 2 * _TOGETHER + 4  # complex ones, of which each is two real ones
     check_memory(operator, spectrum.asked, peak_vectors(len(nodes.levels.energies)) + (0 if frozen else 2 * vectors))
-    bounds = _bounds(operator, nodes)
+    bounds, _ = bounded(operator, nodes.probes.key)
     times = times.astype(jnp.finfo(operator.dtype).dtype)
     return _evolved(s, operator, nodes, b, a, times, bounds, _length(bounds, times), frozen)
 
@@ -167,12 +166,6 @@ def _length(bounds: Bounds, times) -> int:
 
 def _grouped(times: Float[Array, " times"]) -> Float[Array, "groups together"]:
     return jnp.pad(times, (0, -times.size % _TOGETHER), mode="edge").reshape(-1, _TOGETHER)
-
-
-@eqx.filter_jit
-def _bounds(operator, nodes: Nodes) -> Bounds:
-    start = random_phases(nodes.probes.key, jnp.asarray(2**31 - 1), operator.dim, operator.dtype)
-    return spectral_bounds(operator.linear_map(), start)
 
 
 @eqx.filter_jit

@@ -18,8 +18,9 @@ from jaxtyping import Array, ArrayLike
 
 from jaxgibbs._errors import is_concrete
 from jaxgibbs._solution import RESULTS, Solution, conclude, has_failed
+from jaxgibbs.equilibrium.sampling import bounded
 from jaxgibbs.linalg import Decomposition, decompose, matrix_function, random_phases
-from jaxgibbs.linalg.chebyshev import Bounds, bounds_and_ground, exp_product, needed_order
+from jaxgibbs.linalg.chebyshev import Bounds, exp_product, needed_order
 from jaxgibbs.linalg.functions import LOGARITHM
 from jaxgibbs.linalg.traces import jackknife
 from jaxgibbs.operators import as_operator
@@ -92,7 +93,7 @@ def sampled_mean_force(
     method = BathProbes() if method is None else method
     whole, bath, beta = as_operator(hamiltonian), as_operator(bath_hamiltonian), positive_beta(beta)
     checked_dimensions(whole.dim, bath.dim)
-    bounds, grounds = zip(*(_bounds(operator, method) for operator in (whole, bath)), strict=True)
+    bounds, grounds = zip(*(bounded(operator, method.key) for operator in (whole, bath)), strict=True)
     order, pieces = method.order, method.pieces
     if pieces is None:
         pieces = 1
@@ -111,18 +112,6 @@ def sampled_mean_force(
     if is_concrete(lowest) and lowest <= rounding and not has_failed(solution.result):
         raise singular_state(lowest, rounding)
     return solution
-
-
-def _bounds(operator, method: BathProbes):
-    """An interval that holds the spectrum, and about its lowest energy."""
-    operator = jax.lax.stop_gradient(operator)
-    start = random_phases(jax.random.fold_in(method.key, 2**31), jnp.asarray(0), operator.dim, operator.dtype)
-    return jax.lax.stop_gradient(_bounded(operator, start))
-
-
-@eqx.filter_jit
-def _bounded(operator, start):
-    return bounds_and_ground(operator.linear_map(), start)
 
 
 def _needed(beta, bounds: Bounds) -> int:
