@@ -288,6 +288,6 @@ def test_spins_one_on_a_lattice_are_solved_in_their_sectors():
     state = jg.gibbs_state(model, 0.6)
     levels = np.linalg.eigvalsh(model.to_dense())
     np.testing.assert_allclose(state.log_partition, np.log(np.sum(np.exp(-0.6 * levels))), rtol=1e-12)
-    assert state.spectrum.explain() != jg.gibbs_state(model.to_dense(), 0.6).spectrum.explain()
+    assert "by total spin" in state.spectrum.explain()
     with pytest.raises(ValueError, match="2\\^30"):
         models.heisenberg(models.square_lattice(5, 4), spin=1)
