@@ -29,24 +29,20 @@ class Bounds(NamedTuple):
     highest: Float[Array, ""]
 
 
-def spectral_bounds(product: Callable, start: Inexact[Array, " dim"], depth: int = 30) -> Bounds:
-    """The extreme Ritz values, moved outwards by the norms of their residuals and by 1 % of the width.
+def bounds_and_ground(
+    product: Callable, start: Inexact[Array, " dim"], depth: int = 30
+) -> tuple[Bounds, Float[Array, ""]]:
+    """An interval that holds the spectrum, and the lowest Ritz value: the lowest eigenvalue or little more.
 
-    An eigenvalue lies within the residual of each Ritz value; that it is the extreme one is beyond doubt only for a `start`
-    that is not orthogonal to it, as random vectors are not.
+    It ends at the extreme Ritz values, moved outwards by the norms of their residuals and by 1 % of the width. An eigenvalue lies
+    within the residual of each Ritz value; that it is the extreme one is beyond doubt only for a `start` that is not orthogonal
+    to it, as random vectors are not.
 
     Args:
         product: `v -> H v`.
         start: a random vector.
         depth: number of products.
     """
-    return bounds_and_ground(product, start, depth)[0]
-
-
-def bounds_and_ground(
-    product: Callable, start: Inexact[Array, " dim"], depth: int = 30
-) -> tuple[Bounds, Float[Array, ""]]:
-    """`spectral_bounds`, and the lowest Ritz value: the lowest eigenvalue or little more."""
     tridiagonal = lanczos(product, start, min(depth, len(start)))
     values, vectors = ritz(tridiagonal)
     residuals = tridiagonal.off_diagonal[-1] * jnp.abs(vectors[-1])
